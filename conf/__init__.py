@@ -1,0 +1,1 @@
+"""Settings: what a project, a target and a machine ask for."""

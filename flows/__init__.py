@@ -1,0 +1,1 @@
+"""One flow a stage, and those that chain them."""

@@ -1,0 +1,1 @@
+"""What a released model needs to answer: imports nothing else of the project."""

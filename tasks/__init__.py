@@ -1,0 +1,1 @@
+"""The work of each stage: plain Python under thin Prefect steps."""

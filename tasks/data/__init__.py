@@ -1,0 +1,1 @@
+"""A source to rows that a model may be trained on."""

@@ -1,0 +1,1 @@
+"""Candidates to releases: build, measure, select, certify, package, release."""

@@ -1,0 +1,1 @@
+"""What a release meets in use: drift, labels, cost."""

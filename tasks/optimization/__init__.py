@@ -1,0 +1,1 @@
+"""Recipes of quantization, pruning, distillation: trained models to candidates."""

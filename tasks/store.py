@@ -1,0 +1,121 @@
+"""Content-addressed artifacts: put a file, get a reference; fetch a reference, get a file whose digest was checked."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+from tasks.errors import CorruptedArtifact, StoreFull
+from tasks.records import Artifact, Record
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+def home() -> Path:
+    """Where everything that farrier writes lives: FARRIER_HOME, or data/ of the checkout."""
+    return Path(os.environ.get("FARRIER_HOME") or CHECKOUT / "data").resolve()
+
+
+def state(*parts: str) -> Path:
+    """A folder under the home's state/, made when it is not there."""
+    path = home().joinpath("state", *parts)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def whole_or_nothing(path: Path) -> Iterator[Path]:
+    """A place to write beside `path`; it takes the path's name only when the block ends well.
+
+    Raises StoreFull where the disk has no room; what was written by then is removed.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as problem:
+        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(f"no room to write {path.name} under {path.parent}. Free some disk, "
+                            f"or set FARRIER_HOME to a folder on a larger one.") from problem
+        raise
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+class Store:
+    """A folder of files named by their own sha256."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root or home() / "store"
+
+    def put(self, path: Path) -> Artifact:
+        """Keep a copy of a file; the same bytes are kept once."""
+        digest = sha256_of(path)
+        place = self.root / digest[:2] / f"{digest}{path.suffix}"
+        if not (place.exists() and sha256_of(place) == digest):
+            with whole_or_nothing(place) as partial:
+                shutil.copyfile(path, partial)
+        return Artifact(uri=place.as_uri(), sha256=digest, size_bytes=place.stat().st_size)
+
+    def fetch(self, artifact: Artifact) -> Path:
+        """The artifact's file. Raises CorruptedArtifact where its bytes are not those that were put."""
+        path = path_of(artifact)
+        if not path.is_file():
+            raise CorruptedArtifact(f"artifact {artifact.sha256[:12]} is gone from {path}. Run again: it is rebuilt.")
+        if (found := sha256_of(path)) != artifact.sha256:
+            raise CorruptedArtifact(f"artifact {path} has sha256 {found[:12]}…, not {artifact.sha256[:12]}…: "
+                                    f"its bytes changed. Run again: it is rebuilt.")
+        return path
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder for work in progress, gone at the end of the block."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".scratch-") as folder:
+            yield Path(folder)
+
+    def corrupted(self, record: Record) -> tuple[Artifact, ...]:
+        """The artifacts inside a record, at any depth, that cannot be fetched."""
+        return tuple(a for a in artifacts_in(record) if not self._is_whole(a))
+
+    def _is_whole(self, artifact: Artifact) -> bool:
+        try:
+            return self.fetch(artifact) is not None
+        except CorruptedArtifact:
+            return False
+
+
+def path_of(artifact: Artifact) -> Path:
+    """Where a file:// artifact lies."""
+    return Path(unquote(urlparse(artifact.uri).path))
+
+
+def artifacts_in(value: object) -> Iterator[Artifact]:
+    """Every artifact inside a record, or a tuple or dict of them, at any depth."""
+    if isinstance(value, Artifact):
+        yield value
+    elif isinstance(value, Record):
+        yield from artifacts_in(dict(value))
+    elif isinstance(value, dict):
+        yield from artifacts_in(tuple(value.values()))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from artifacts_in(item)

@@ -1,0 +1,1 @@
+"""Families times hyper-parameters; the best of each by validation."""
