@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-EXACT = 2**53  # beyond it a float holds no exact whole number, so its text keeps the exponent
 
 
 class InputError(ValueError):
@@ -37,16 +36,18 @@ def feeds(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Ar
 
 
 def text(value: Any) -> str:
-    """A category's text: strings as they are, numbers plainly (a whole number without its ".0"), missing as "".
+    """A category's text, as preparation spells it: 3.0 is "3", True is "true", what is missing is "".
 
-    >>> text(3.0), text("3"), text(0.5), text(None)
-    ('3', '3', '0.5', '')
+    >>> text(3.0), text("3"), text(0.5), text(True), text(None)
+    ('3', '3', '0.5', 'true', '')
     """
     if isinstance(value, str):
         return str(value)
     if _is_missing(value):
         return ""
-    if isinstance(value, float | np.floating) and float(value).is_integer() and -EXACT < float(value) < EXACT:
+    if isinstance(value, bool | np.bool_):
+        return str(value).lower()
+    if isinstance(value, float | np.floating) and float(value).is_integer():
         return str(int(value))
     return str(value)
 

@@ -48,8 +48,8 @@ def test_numbers(values: object, numbers: list[float]) -> None:
 @pytest.mark.parametrize(("values", "texts"), [
     (["a", "", " b "], ["a", "", " b "]),
     ([None, float("nan"), pd.NA, pd.NaT], [""] * 4),
-    ([3, 3.0, np.int64(3), np.float32(0.1), 1e300], ["3", "3", "3", "0.1", "1e+300"]),
-    ([True, np.True_], ["True", "True"]),
+    ([3, 3.0, np.int64(3), np.float32(0.1), np.float32(2)], ["3", "3", "3", "0.1", "2"]),
+    ([True, np.True_], ["true", "true"]),
     (np.array(["a", "b"]), ["a", "b"]),
     (pd.Series(["a", None], dtype="category"), ["a", ""]),
     ([], []),

@@ -1,1 +1,16 @@
-"""TODO."""
+"""Every runtime. To add one: write its file, then name its class here."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tasks.deployment.runtimes._base import Predict, Runtime
+from tasks.deployment.runtimes.echo import Echo
+from tasks.deployment.runtimes.onnxruntime import OnnxRuntime
+from tasks.deployment.runtimes.sklearn import Sklearn
+from tasks.deployment.runtimes.torch import Torch
+
+RUNTIMES = (OnnxRuntime, Sklearn, Torch, Echo)
+AnyRuntime = Annotated[OnnxRuntime | Sklearn | Torch | Echo, Field(discriminator="kind")]
+
+__all__ = ["RUNTIMES", "AnyRuntime", "Echo", "OnnxRuntime", "Predict", "Runtime", "Sklearn", "Torch"]

@@ -1,0 +1,28 @@
+"""A place where a model is to run: its runtime and threads, how it is asked, and what it can afford."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.deployment.hardware import cores
+from tasks.deployment.runtimes import AnyRuntime
+from tasks.records import Budgets, Evidence, Record
+
+
+class Target(Record):
+    """One target: a file of conf/targets."""
+
+    name: str
+    description: str = ""
+    runtime: AnyRuntime
+    threads: int | Literal["all"] = Field("all", description="'all': every core that this machine grants")
+    scenario: Literal["single-stream", "offline"] = Field("single-stream", description="the one its users have")
+    budgets: Budgets = Budgets()
+    accepts: tuple[Evidence, ...] = Field(("measured",), description="the evidence that can meet a budget")
+
+
+def threads_of(target: Target) -> int:
+    """How many threads the target's runtime gets on this machine."""
+    return cores() if target.threads == "all" else target.threads
