@@ -1,0 +1,151 @@
+"""What the rows look like: kinds from all of them, categories and ranges from the train rows alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import pandas as pd
+
+from tasks.data.casting import as_kind, as_text
+from tasks.data.settings import ColumnSettings, DataSettings
+from tasks.errors import DataError
+from tasks.records import Column, ColumnKind, Schema, TaskKind
+
+MOSTLY = 0.95      # a text column is a number or a time when at least this share of its values reads as one
+DISTINCT = 0.9     # and an identifier when more than this share of its values differ
+FEW = 20           # below so many values, all being different says nothing
+MOST_CLASSES = 20  # whole numbers with more distinct values than this are amounts, not classes
+IDENTIFIER = re.compile(r"(^|_|\b)(id|no|index|key|uuid|guid|rownum|row_number)$", re.IGNORECASE)
+
+
+def kind_of(name: str, values: pd.Series, spelling: str | None = None) -> ColumnKind:
+    """What a column holds, by its values; its name only tells whole numbers that count rows from those that measure."""
+    present = values.dropna()
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return "category"
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return "time"
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return "identifier" if _counts_rows(name, present) else "number"
+    return _kind_of_text(present.astype(str), spelling)
+
+
+def _counts_rows(name: str, present: pd.Series) -> bool:
+    if not IDENTIFIER.search(name) or not pd.api.types.is_integer_dtype(present.dtype):
+        return False
+    return present.is_unique and (present.is_monotonic_increasing or present.is_monotonic_decreasing)
+
+
+def _kind_of_text(present: pd.Series, spelling: str | None) -> ColumnKind:
+    if present.empty:
+        return "category"
+    if as_kind(present, "number").notna().mean() >= MOSTLY:
+        return "number"
+    dated = present if spelling else present.where(present.str.match(r"\d{4}-\d{2}"))
+    if as_kind(dated, "time", spelling).notna().mean() >= MOSTLY:
+        return "time"
+    return "identifier" if len(present) >= FEW and present.nunique() > DISTINCT * len(present) else "category"
+
+
+def kinds_of(raw: pd.DataFrame, settings: DataSettings) -> dict[str, ColumnKind]:
+    """The kind of every column that is not ignored and holds something; declared kinds win. The target comes last."""
+    kept = [name for name in raw.columns if name != settings.target and raw[name].notna().any()]
+    kinds = {name: settings.column(name).kind or kind_of(name, raw[name], settings.column(name).format)
+             for name in kept}
+    task = settings.task or task_of(raw[settings.target], settings.column(settings.target))
+    return kinds | {settings.target: "number" if task == "regression" else "category"}
+
+
+def task_of(values: pd.Series, declared: ColumnSettings) -> TaskKind:
+    """What there is to predict: few distinct labels make classes, many numbers a regression."""
+    present = values.dropna()
+    labels = declared.categories or tuple(as_text(present).dropna().unique())
+    numeric = pd.api.types.is_numeric_dtype(present.dtype) and not pd.api.types.is_bool_dtype(present.dtype)
+    amounts = numeric and not declared.categories and (len(labels) > MOST_CLASSES or bool((present % 1 != 0).any()))
+    if declared.kind == "number" or (amounts and declared.kind is None):
+        return "regression"
+    return "binary" if len(labels) == 2 else "multiclass"
+
+
+def infer(train: pd.DataFrame, kept: pd.DataFrame, kinds: Mapping[str, ColumnKind], types: Mapping[str, str],
+          settings: DataSettings) -> Schema:
+    """The schema of typed rows. `train` gives categories and ranges, `kept` (all sides) what may be missing.
+
+    A column without a value in train is left out: nothing can be learned from it.
+    """
+    columns = {}
+    for name in (name for name in kinds if train[name].notna().any()):
+        declared = settings.column(name)
+        nullable = bool(kept[name].isna().any()) if declared.nullable is None else declared.nullable
+        found = Column(name=name, kind=kinds[name], dtype=types[name], nullable=nullable)
+        columns[name] = _with_values(found, train[name], declared)
+    target = columns.pop(settings.target)
+    task = settings.task or task_of(train[settings.target], settings.column(settings.target))
+    _check_classes(target, task)
+    named = _as_image(columns, settings) if settings.input == "image" else tuple(columns.values())
+    if not any(column.kind in ("number", "category") for column in named):
+        raise DataError(f"no column but {settings.target!r} is a number or a category: a model would have nothing to "
+                        f"read. Declare kinds under data.columns.")
+    return Schema(input=settings.input, shape=settings.shape, columns=named, target=target, task=task)
+
+
+def _with_values(found: Column, train: pd.Series, declared: ColumnSettings) -> Column:
+    """The column with its categories or its range."""
+    if found.kind == "category":
+        return found.model_copy(update={"categories": declared.categories or ordered(train.dropna().unique())})
+    if found.kind == "number":
+        low = train.min() if declared.low is None else declared.low
+        high = train.max() if declared.high is None else declared.high
+        return found.model_copy(update={"low": float(low), "high": float(high)})
+    return found
+
+
+def ordered(labels: Iterable[str]) -> tuple[str, ...]:
+    """Labels in their order: by value where all are numbers, else by text.
+
+    >>> ordered(["10", "9"]), ordered(["no", "10"])
+    (('9', '10'), ('10', 'no'))
+    """
+    found = list(labels)
+    numbers = pd.to_numeric(pd.Series(found, dtype=object), errors="coerce")
+    if numbers.notna().all():
+        return tuple(label for _, label in sorted(zip(numbers, found, strict=True)))
+    return tuple(sorted(found))
+
+
+def _check_classes(target: Column, task: TaskKind) -> None:
+    if task == "regression":
+        return
+    if len(target.categories) < 2:
+        raise DataError(f"target {target.name!r} has one class only, {target.categories}: nothing can be told apart. "
+                        f"Add rows of another class, or name another target.")
+    if task == "binary" and len(target.categories) > 2:
+        raise DataError(f"target {target.name!r} has {len(target.categories)} classes, {target.categories[:5]}…, and "
+                        f"the task is declared binary. Declare it multiclass, or leave `task` out.")
+
+
+def _as_image(columns: Mapping[str, Column], settings: DataSettings) -> tuple[Column, ...]:
+    """Pixels row by row, all with the set's one range, then what is no feature.
+
+    The range starts at 0 unless a pixel is below it or the settings say otherwise.
+    """
+    height, width = settings.shape
+    names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+    rest = [column for name, column in columns.items() if name not in set(names)]
+    _check_pixels(names, columns, rest)
+    declared = [low for n in names if (low := settings.column(n).low) is not None]
+    low = min(declared or [0.0, *(columns[n].low or 0.0 for n in names)])
+    high = max(columns[n].high or 0.0 for n in names)
+    if not low < high:
+        raise DataError(f"every pixel in train is {high:g}: there is nothing to see. Mend the source.")
+    return (*(columns[n].model_copy(update={"low": low, "high": high, "nullable": False}) for n in names), *rest)
+
+
+def _check_pixels(names: list[str], columns: Mapping[str, Column], rest: list[Column]) -> None:
+    if absent := [name for name in names if name not in columns]:
+        raise DataError(f"the image's pixels {absent[:3]}… ({len(absent)} of {len(names)}) are not among the columns. "
+                        f"Name them pixel_<row>_<column> from 0, and check data.shape.")
+    if others := [column.name for column in rest if column.kind in ("number", "category")]:
+        raise DataError(f"columns {others[:5]} are not pixels of the image: add them to data.ignore, or declare them "
+                        f"`kind: identifier`.")

@@ -1,0 +1,132 @@
+"""One file of rows, here or anywhere that fsspec reaches."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from tasks.data import tables
+from tasks.data.sources._base import SNAPSHOT, Source
+from tasks.errors import DataError
+from tasks.records import digest_of
+from tasks.store import sha256_of
+
+Format = Literal["csv", "parquet", "jsonl"]
+SUFFIXES: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".data": "csv", ".parquet": "parquet",
+                               ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
+PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+LEADING_ZERO = r"[+-]?0\d"
+
+
+class File(Source):
+    """CSV, Parquet or JSON lines, packed or not, by a local path or any fsspec URL.
+
+    A relative path starts at the folder that the command runs in. The format follows the suffix unless it is stated.
+    The options below `format` are for CSV: numbers become numbers where a whole column reads as such, all else stays
+    text as found (`007` too).
+    """
+
+    kind: Literal["file"] = "file"
+    path: str
+    format: Format | None = None
+    delimiter: str | None = Field(None, description="a tab for .tsv, else a comma")
+    encoding: str = "utf-8"
+    header: bool = Field(True, description="whether the first line holds the names")
+    names: tuple[str, ...] = Field((), description="the columns' names; they replace a header")
+    missing: tuple[str, ...] = Field(MISSING, description="what stands for a missing value")
+    decimal: str = Field(".", min_length=1, max_length=1)
+    thousands: str | None = Field(None, min_length=1, max_length=1)
+    quote: str = Field('"', min_length=1, max_length=1)
+    comment: str | None = Field(None, min_length=1, max_length=1, description="the rest of a line after it is dropped")
+    skip_lines: int = Field(0, ge=0, description="lines before the header or the first row")
+    skip_blank_lines: bool = True
+    strip_spaces: bool = Field(True, description="around names and values")
+
+    def collect(self, folder: Path) -> Path:
+        readers: dict[Format, Callable[[IO[bytes]], pd.DataFrame | pa.Table]] = {
+            "csv": self._csv, "parquet": pq.read_table, "jsonl": _json_lines}
+        return tables.write(self._read(readers[self._format()]), folder / SNAPSHOT)
+
+    def identity(self) -> str | None:
+        local = Path(self.path).expanduser()
+        return digest_of([self.canonical(), sha256_of(local)]) if local.is_file() else None
+
+    def _format(self) -> Format:
+        suffixes = [suffix.lower() for suffix in Path(self.path).suffixes]
+        last = next((suffix for suffix in reversed(suffixes) if suffix not in PACKED), "")
+        if self.format is None and last not in SUFFIXES:
+            raise DataError(f"the format of {self.path} cannot be told from its name. State data.source.format: "
+                            f"csv, parquet or jsonl.")
+        return self.format or SUFFIXES[last]
+
+    def _read(self, reader: Callable[[IO[bytes]], pd.DataFrame | pa.Table]) -> pd.DataFrame | pa.Table:
+        """Open, read and close; whatever goes wrong on the way becomes a DataError."""
+        import fsspec
+
+        try:
+            with fsspec.open(self.path, "rb", compression="infer") as file:
+                return reader(file)
+        except FileNotFoundError as problem:
+            raise DataError(f"there is no file {self.path}, looking from {Path.cwd()}. Mend data.source.path, or put "
+                            f"the file there.") from problem
+        except pd.errors.EmptyDataError as problem:
+            raise DataError(f"{self.path} is empty: it has neither names nor rows. Point data.source.path at a file "
+                            f"that has some.") from problem
+        except (OSError, ValueError, EOFError, pa.ArrowException, ImportError) as problem:
+            raise DataError(f"{self.path} cannot be read as {self._format()}: {problem}. Mend the file, or the options "
+                            f"under data.source.") from problem
+
+    def _csv(self, file: IO[bytes]) -> pd.DataFrame:
+        texts = pd.read_csv(
+            file, sep=self.delimiter or ("\t" if ".tsv" in self.path.lower() else ","), encoding=self.encoding,
+            header=0 if self.header else None, names=list(self.names) or None, index_col=False, dtype=str,
+            na_filter=False, quotechar=self.quote, comment=self.comment, skiprows=self.skip_lines,
+            skip_blank_lines=self.skip_blank_lines, skipinitialspace=self.strip_spaces)
+        texts.columns = [str(name).strip() if self.strip_spaces else str(name) for name in texts.columns]
+        return pd.DataFrame({name: self._as_found(texts[name]) for name in texts.columns}, columns=texts.columns)
+
+    def _as_found(self, texts: pd.Series) -> pd.Series:
+        """A column of numbers where every value reads as one, else its text; missing values are None."""
+        stripped = texts.str.strip() if self.strip_spaces else texts
+        found = stripped.mask(stripped.isin(self.missing))
+        present = found.dropna()
+        numbers: pd.Series = pd.to_numeric(self._spelled_plainly(present), errors="coerce")
+        whole = numbers.dtype == "int64"
+        inexact = not (whole or numbers.dtype == "float64") or bool(present.str.match(LEADING_ZERO).any())
+        if present.empty or inexact or bool(numbers.isna().any()):
+            return found
+        return numbers.astype("Int64" if whole else "Float64").reindex(found.index)
+
+    def _spelled_plainly(self, texts: pd.Series) -> pd.Series:
+        bare = texts.str.replace(self.thousands, "", regex=False) if self.thousands else texts
+        return bare if self.decimal == "." else bare.str.replace(self.decimal, ".", regex=False)
+
+
+def _json_lines(file: IO[bytes]) -> pa.Table:
+    """One JSON object a line; a key that a line lacks is missing there."""
+    rows = [json.loads(line) for line in file if line.strip()]
+    if strange := [row for row in rows if not isinstance(row, dict)]:
+        raise ValueError(f"a line holds {str(strange[0])[:60]!r} where an object should be")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
+
+
+def _column(values: list[Any]) -> pa.Array:
+    """The values as one Arrow type; where they have several, as text."""
+    try:
+        found = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([_text(value) for value in values], pa.string())
+    return pa.array([_text(value) for value in values], pa.string()) if pa.types.is_nested(found.type) else found
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
