@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,20 @@ import pytest
 from tasks.data.collection import collect
 from tasks.data.preparation import prepare
 from tasks.data.settings import DataSettings
-from tasks.records import PreparedData
+from tasks.records import (
+    Artifact,
+    Candidate,
+    Comparison,
+    Estimate,
+    Fingerprint,
+    Measurement,
+    Model,
+    Parity,
+    PreparedData,
+    Recipe,
+    Record,
+    Verdict,
+)
 from tasks.store import CHECKOUT, Store
 
 
@@ -79,3 +94,79 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the public data sets, which are not in {folder}: name their folder in FARRIER_TEST_DATA")
     return folder
+
+
+class Packed(Record):
+    """A package and the records that it was made from."""
+
+    package: Artifact
+    candidate: Candidate
+    measurement: Measurement
+    verdict: Verdict
+
+
+@pytest.fixture
+def pack_one(store: Store, mixed: PreparedData, tmp_path: Path) -> Callable[..., Packed]:
+    """Packs a small graph for the mixed rows; another `bias` is another model, so another package."""
+    from tasks.deployment.packaging import Lineage, pack
+    from tasks.deployment.target import Target
+
+    def make(bias: float = 0.0, *, target: str = "cpu-server", outcome: Any = "pass", run: str = "") -> Packed:
+        save_graph(tmp_path / "graph.onnx", bias)
+        graph = store.put(tmp_path / "graph.onnx")
+        candidate, measurement, verdict = numbers_of(graph, target, outcome)
+        place = Target.model_validate({"name": target, "runtime": {"kind": "onnxruntime"}, "threads": 1})
+        lineage = Lineage(project="shop", commit="c0ffee", settings="5e77", run=run)
+        package = pack(candidate, graph, place, measurement, verdict, mixed, lineage, store)
+        return Packed(package=package, candidate=candidate, measurement=measurement, verdict=verdict)
+
+    return make
+
+
+def save_graph(path: Path, bias: float) -> None:
+    """A logistic model of `age` and `plan`, by hand: columns in, `label` and `probabilities` out."""
+    from onnx import TensorProto, helper, save
+
+    node, number, text = helper.make_node, TensorProto.FLOAT, TensorProto.STRING
+    inputs = [helper.make_tensor_value_info(name, kind, ["N", 1])
+              for name, kind in (("age", number), ("spent", number), ("plan", text), ("city", text))]
+    outputs = [helper.make_tensor_value_info("label", text, ["N"]),
+               helper.make_tensor_value_info("probabilities", number, ["N", 2])]
+    constants = [helper.make_tensor(name, number, [1], [value])
+                 for name, value in (("middle", 54.0), ("scale", 1 / 15), ("one", 1.0))]
+    steps = [
+        node("IsNaN", ["age"], ["gone"]),
+        node("Where", ["gone", "middle", "age"], ["known"]),
+        node("Sub", ["known", "middle"], ["centered"]),
+        node("Mul", ["centered", "scale"], ["scaled"]),
+        node("LabelEncoder", ["plan"], ["weight"], domain="ai.onnx.ml", keys_strings=["basic", "family", "premium"],
+             values_floats=[1.0 + bias, bias - 1.0, bias - 1.0], default_float=bias),
+        node("Add", ["scaled", "weight"], ["score"]),
+        node("Sigmoid", ["score"], ["yes"]),
+        node("Sub", ["one", "yes"], ["no"]),
+        node("Concat", ["no", "yes"], ["probabilities"], axis=1),
+        node("ArgMax", ["probabilities"], ["index"], axis=1, keepdims=0),
+        node("LabelEncoder", ["index"], ["label"], domain="ai.onnx.ml", keys_int64s=[0, 1],
+             values_strings=["no", "yes"], default_string="no"),
+    ]
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    graph = helper.make_graph(steps, "by_hand", inputs, outputs, constants)
+    save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
+
+
+def numbers_of(graph: Artifact, target: str, outcome: Any) -> tuple[Candidate, Measurement, Verdict]:
+    """A candidate with made-up numbers."""
+    about = Estimate(value=0.9, low=0.85, high=0.95, method="wilson", n=80)
+    machine = Fingerprint(cpu="a CPU", isa=("avx2",), cores=2, memory_bytes=2**30, system="Linux", versions={})
+    drop = Estimate(value=0.0, low=-0.01, high=0.005, method="tango", n=80)
+    overall = Comparison(name="overall", metric="accuracy", candidate=0.9, champion=0.9, drop=drop, margin=0.02,
+                         outcome=outcome)
+    candidate = Candidate(
+        name="linear-keep", model=Model(form="onnx", artifact=graph), family="linear", parent="a" * 64,
+        recipe=Recipe(name="keep", chain='[{"kind":"keep"}]'), size_bytes=graph.size_bytes, quality=about,
+        answers=graph, parity=Parity(rows=80, largest_difference=1e-7, tolerance=1e-4))
+    measurement = Measurement(
+        candidate=candidate.name, target=target, scenario="single-stream", latency_p50_ms=about, latency_p99_ms=about,
+        throughput_per_s=about, cpu_s_per_1000=about, memory_bytes=10**6, size_bytes=graph.size_bytes, quality=about,
+        answers=graph, rounds={"p50_ms": (0.9, 0.91)}, evidence="measured", fingerprint=machine, shortened=True)
+    return candidate, measurement, Verdict(candidate=candidate.name, outcome=outcome, overall=overall)

@@ -1,0 +1,106 @@
+"""What stands released: reading the versions of a target, the pointer to the one that is served, and its history.
+
+FARRIER_HOME/releases/PROJECT/TARGET/
+    v1/package/…      the package, as it was packed
+    v1/release.json   the Release
+    current.json      the pointer: what serving reads
+    history.jsonl     every move of the pointer, oldest first
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from tasks.errors import DeploymentError
+from tasks.records import Outcome, Record, Release
+from tasks.store import home
+
+POINTER, HISTORY, RELEASE, PACKAGE = "current.json", "history.jsonl", "release.json", "package"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+VERSION = re.compile(r"v[1-9][0-9]*")
+
+
+class ReleaseEvent(Record):
+    """One move of a target's pointer."""
+
+    at: str
+    what: Literal["released", "rolled back", "recovered"]
+    version: int
+    previous: int | None
+    candidate: str
+    package: str
+    outcome: Outcome
+
+
+def shelf(project: str, target: str) -> Path:
+    """Where a target's versions stand. Raises DeploymentError for names that are no plain words."""
+    for name in (project, target):
+        if not NAME.fullmatch(name):
+            raise DeploymentError(f"{name!r} cannot name a project or target: use letters, digits, '.', '_' and '-'.")
+    return home() / "releases" / project / target
+
+
+def current(project: str, target: str) -> Release | None:
+    """The release that a target serves; None where nothing was released yet."""
+    pointed = pointer(shelf(project, target))
+    return None if pointed is None else at_version(project, target, pointed)
+
+
+def history(project: str, target: str) -> tuple[ReleaseEvent, ...]:
+    """Every move of a target's pointer, oldest first."""
+    file = shelf(project, target) / HISTORY
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return tuple(ReleaseEvent.model_validate_json(line) for line in lines)
+
+
+def at_version(project: str, target: str, version: int) -> Release:
+    """One release, its package where it stands now. Raises DeploymentError where it is gone or unreadable."""
+    folder = shelf(project, target) / f"v{version}"
+    try:
+        release = Release.model_validate_json((folder / RELEASE).read_bytes())
+    except (OSError, ValidationError):
+        have = ", ".join(f"v{v}" for v in versions(shelf(project, target))) or "none"
+        raise DeploymentError(f"{project} for {target} has no readable version {version} (there is: {have}). "
+                              f"Choose one of these, or release again: farrier run {project}") from None
+    here = release.package.model_copy(update={"uri": (folder / PACKAGE).as_uri()})
+    return release.model_copy(update={"package": here})
+
+
+def released(project: str | None = None, target: str | None = None) -> tuple[Release, ...]:
+    """What is served now, of every project and target or of those named."""
+    places = sorted(path.parent for path in (home() / "releases").glob(f"*/*/{POINTER}"))
+    found = [current(place.parent.name, place.name) for place in places
+             if project in (None, place.parent.name) and target in (None, place.name)]
+    return tuple(release for release in found if release is not None)
+
+
+def versions(place: Path) -> tuple[int, ...]:
+    """The numbers of the versions in a target's folder."""
+    return tuple(sorted(int(path.name[1:]) for path in place.glob("v*") if VERSION.fullmatch(path.name)))
+
+
+def pointer(place: Path) -> int | None:
+    """The version that a target's pointer names. Raises DeploymentError for a pointer that cannot be read."""
+    file = place / POINTER
+    if not file.exists():
+        return None
+    try:
+        return int(json.loads(file.read_bytes())["version"])
+    except (ValueError, KeyError, TypeError):
+        raise DeploymentError(f"{file} cannot be read. Write the version to serve into it, such as "
+                              f'{{"version": {max(versions(place), default=1)}}}.') from None
+
+
+def withdrawn(events: tuple[ReleaseEvent, ...]) -> frozenset[int]:
+    """The versions that a rollback took away and that nobody brought back since."""
+    away: set[int] = set()
+    for event in events:
+        away.discard(event.version)
+        if event.what == "rolled back" and event.previous is not None and event.previous > event.version:
+            away.add(event.previous)
+    return frozenset(away)

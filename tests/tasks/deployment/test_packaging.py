@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from serving.package import CONTENTS, MANIFEST, SIGNATURE, open_package
+from serving.signature import read_keys
+from tasks.deployment.packaging import Lineage, pack
+from tasks.deployment.signing import trusted_keys
+from tasks.deployment.target import Target
+from tasks.errors import DeploymentError
+from tasks.records import PreparedData
+from tasks.store import Store, path_of
+
+Pack = Callable[..., Any]
+
+
+def manifest_of(package: Any) -> dict[str, Any]:
+    return dict(json.loads((path_of(package) / MANIFEST).read_text()))
+
+
+def test_a_package_holds_what_it_names_and_nothing_else(pack_one: Pack) -> None:
+    packed = pack_one()
+    folder = path_of(packed.package)
+    assert {file.name for file in folder.iterdir()} == CONTENTS | {MANIFEST, SIGNATURE}
+    assert packed.package.size_bytes == sum(file.stat().st_size for file in folder.iterdir())
+    assert manifest_of(packed.package)["lineage"]["parent"] == packed.candidate.parent
+
+
+def test_packing_again_gives_the_same_digest(pack_one: Pack) -> None:
+    assert pack_one().package == pack_one().package
+
+
+def test_another_model_gives_another_digest(pack_one: Pack) -> None:
+    assert pack_one().package.sha256 != pack_one(0.25).package.sha256
+
+
+def test_no_place_on_this_disk_is_written_into_a_package(pack_one: Pack, tmp_path: Path) -> None:
+    for file in path_of(pack_one().package).iterdir():
+        assert str(tmp_path).encode() not in file.read_bytes(), file.name
+
+
+def test_a_damaged_package_in_the_store_is_made_again(pack_one: Pack, store: Store) -> None:
+    packed = pack_one()
+    (path_of(packed.package) / "card.md").write_text("another card")
+    assert not store.holds(packed.package)
+    assert pack_one().package == packed.package
+    assert store.holds(packed.package)
+
+
+def test_golden_rows_hold_validation_rows_and_the_odd_ones(pack_one: Pack) -> None:
+    golden = json.loads((path_of(pack_one().package) / "golden.json").read_text())
+    assert len(golden["columns"]["age"]) >= 22
+    assert [golden["columns"][name][-2] for name in ("age", "spent", "plan", "city")] == [None] * 4
+    assert golden["columns"]["plan"][-1] not in ("basic", "family", "premium")
+    assert len(golden["outputs"]["probabilities"]) == len(golden["columns"]["age"])
+
+
+def test_the_card_says_what_was_measured_and_how_far_to_trust_it(pack_one: Pack) -> None:
+    card = (path_of(pack_one().package) / "card.md").read_text()
+    for words in ("# shop for cpu-server: linear-keep", "0.85 to 0.95 (95%)", "measured", "| overall | accuracy |",
+                  "`age`: trained on", "Classes, in the order of the probabilities: no, yes."):
+        assert words in card
+
+
+def test_opens_and_answers(pack_one: Pack) -> None:
+    package = open_package(path_of(pack_one().package), read_keys(trusted_keys()))
+    answers = package.predict({"age": ["80", None], "spent": [1, 2], "plan": ["basic", "premium"], "city": ["", "Bern"]})
+    assert answers["label"].tolist() == ["yes", "no"]
+    assert answers["probabilities"].shape == (2, 2)
+    assert package.classes == ("no", "yes")
+
+
+def test_numbers_of_another_candidate_are_refused(pack_one: Pack, mixed: PreparedData, store: Store) -> None:
+    packed = pack_one()
+    target = Target.model_validate({"name": "cpu-tiny", "runtime": {"kind": "onnxruntime"}})
+    with pytest.raises(DeploymentError, match="cpu-tiny came with a measurement of linear-keep on cpu-server"):
+        pack(packed.candidate, packed.candidate.model.artifact, target, packed.measurement, packed.verdict, mixed,
+             Lineage(project="shop", commit="", settings=""), store)
+
+
+def test_what_is_no_graph_is_refused(pack_one: Pack, mixed: PreparedData, store: Store, tmp_path: Path) -> None:
+    packed = pack_one()
+    (tmp_path / "model.json").write_text("{}")
+    target = Target.model_validate({"name": "cpu-server", "runtime": {"kind": "onnxruntime"}})
+    with pytest.raises(DeploymentError, match="a package holds an ONNX graph"):
+        pack(packed.candidate, store.put(tmp_path / "model.json"), target, packed.measurement, packed.verdict, mixed,
+             Lineage(project="shop", commit="", settings=""), store)
+
+
+def test_a_model_that_answers_nothing_for_a_missing_value_is_refused(pack_one: Pack) -> None:
+    with pytest.raises(DeploymentError, match="answers nan to a golden row"):
+        pack_one(float("nan"))
