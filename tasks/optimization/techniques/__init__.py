@@ -1,1 +1,17 @@
-"""TODO."""
+"""Every optimization technique.
+
+To add one: write its file beside these with a class that extends `_base.Technique` (a `kind`, the forms it accepts,
+what it yields, `apply`), then name the class here. `tests/contracts.py` finds it in the union.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tasks.optimization.techniques.keep import Keep
+from tasks.optimization.techniques.quantize import Quantize
+from tasks.optimization.techniques.trim import Trim
+
+AnyTechnique = Annotated[Keep | Quantize | Trim, Field(discriminator="kind")]
+
+__all__ = ["AnyTechnique", "Keep", "Quantize", "Trim"]

@@ -1,0 +1,66 @@
+"""The proof that a graph answers as the model that it was made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from tasks.data import preparation
+from tasks.errors import ParityError
+from tasks.optimization.probes import Probes, probes
+from tasks.records import Model, Parity, PreparedData, Schema
+from tasks.store import Store
+from tasks.training import reference as trained
+
+
+def parity(graph: Model, reference: Model, prepared: PreparedData, store: Store, tolerance: float) -> Parity:
+    """Compare a graph with its trained model on all validation rows and on rows made to be difficult.
+
+    The difference is of probabilities, or of predictions relative to the larger of 1 and the model's own. Raises
+    ParityError, with the row and both answers, where the largest is above the tolerance or an answer is not a number.
+    """
+    schema = prepared.data_schema
+    tried = probes(preparation.typed(preparation.load(prepared.validation, store), schema), schema)
+    expected = trained.answers(reference, tried.frame, schema, store)
+    found = ask(graph, tried.frame, schema, store)
+    if found.shape != expected.shape:
+        raise ParityError(f"the graph answers with shape {found.shape}, the model with {expected.shape}.")
+    difference = differences(found, expected, relative=not schema.classes)
+    _refuse(difference, tolerance, tried, found, expected)
+    return Parity(rows=len(tried.names), largest_difference=float(difference.max()), tolerance=tolerance)
+
+
+def ask(graph: Model, frame: DataFrame, schema: Schema, store: Store, threads: int = 1) -> NDArray[np.float32]:
+    """A graph's answers for a frame, through the engine that serves: probabilities [N, K] or predictions [N]."""
+    from serving.engines.onnxruntime import open_graph
+    from serving.inputs import feeds
+
+    arrays = feeds(schema.model_dump(mode="json"), {c.name: frame[c.name].to_numpy() for c in schema.features})
+    outputs = open_graph(store.fetch(graph.artifact), threads)(arrays)
+    return np.asarray(outputs["probabilities" if schema.classes else "prediction"], dtype=np.float32)
+
+
+def differences(found: NDArray[Any], expected: NDArray[Any], *, relative: bool) -> NDArray[np.float64]:
+    """The largest difference of each row; infinite where an answer is not a number.
+
+    >>> differences(np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]]), relative=False)
+    array([0.25])
+    """
+    apart = np.abs(found.astype(np.float64) - expected)
+    if relative:
+        apart /= np.maximum(1.0, np.abs(expected))
+    apart = np.where(np.isfinite(apart), apart, np.inf)
+    return np.asarray(apart.reshape(len(apart), -1).max(axis=1), dtype=np.float64)
+
+
+def _refuse(difference: NDArray[np.float64], tolerance: float, tried: Probes, found: NDArray[Any],
+            expected: NDArray[Any]) -> None:
+    worst = int(difference.argmax())
+    if not difference[worst] <= tolerance:
+        raise ParityError(f"{tried.names[worst]}: the graph answers {np.round(found[worst], 6).tolist()}, the model "
+                          f"{np.round(expected[worst], 6).tolist()}; they differ by {difference[worst]:.3g} and "
+                          f"{tolerance:.3g} is allowed ({int((difference > tolerance).sum())} of {len(difference)} "
+                          f"rows are beyond it). Leave this family out, or raise optimization.parity_tolerance.")
