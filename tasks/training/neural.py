@@ -1,0 +1,68 @@
+"""Fit a network to a fold: transform the typed frame, train, and keep the transformer beside the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from tasks.data import preparation
+from tasks.errors import TrainingError
+from tasks.training.augmentation import Distortion
+from tasks.training.folds import Fitted, Fold
+from tasks.training.networks import Architecture, ask_network, build, train_network
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long and how hard a network is trained."""
+
+    epochs: int
+    rate: float
+    decay: float
+    smoothing: float
+
+
+def fit_network(plan: Mapping[str, Any], course: Course, data: Fold, *, seed: int, device: str) -> Fitted:
+    """Build the planned network for the fold's rows, train it, and ask it about the validation rows.
+
+    `plan` is an architecture without inputs, outputs and unit. Images are distorted a little while it learns, and the
+    last weights kept; with other rows, those of the epoch that was best on validation.
+    Raises TrainingError where the loss or an answer is not a number.
+    """
+    prepare = preparation.transformer(data.schema).fit(data.train)
+    X, X_val = matrix(prepare, data.train), matrix(prepare, data.validation)
+    X_exam, y_exam = (None, None) if data.schema.input == "image" else (X_val, data.validation_target)
+    network = train_network(build(architecture(plan, X.shape[1], data), seed=seed), X, data.train_target,
+                            X_val=X_exam, y_val=y_exam, epochs=course.epochs, lr=course.rate, weight_decay=course.decay,
+                            seed=seed, device=device, augment=distortion(data), label_smoothing=course.smoothing)
+    answers = ask_network(network, X_val, regression=not data.schema.classes)
+    if not np.isfinite(answers).all():
+        raise TrainingError("the network answers with values that are not finite. Take a smaller learning rate.")
+    return Fitted("torch", network, prepare, answers)
+
+
+def matrix(prepare: Any, frame: DataFrame) -> NDArray[np.float32]:
+    """What a network reads: the transformed features of a typed frame, (rows, features)."""
+    return np.ascontiguousarray(prepare.transform(frame), dtype=np.float32)
+
+
+def architecture(plan: Mapping[str, Any], features: int, data: Fold) -> Architecture:
+    """The plan with the widths and the unit that the rows ask for."""
+    inputs = {"inputs": features} if plan["kind"] == "mlp" else {"shape": list(data.schema.shape)}
+    if data.schema.classes:
+        return {**plan, **inputs, "outputs": len(data.schema.classes)}
+    y = data.train_target
+    return {**plan, **inputs, "outputs": 1, "mean": float(y.mean()), "scale": float(y.std()) or 1.0}
+
+
+def distortion(data: Fold) -> Distortion | None:
+    """What changes images while a network learns from them; None for other rows."""
+    if data.schema.input != "image":
+        return None
+    height, width = data.schema.shape
+    return Distortion((height, width))

@@ -1,0 +1,102 @@
+"""Fit, ask, keep and load scikit-learn pipelines: from the typed frame to the answer.
+
+A kept pipeline is a skops file, normalized: skops names its members by memory address and dates them, so two equal
+models would differ; here members are named by their content and dated alike, so that equal models are equal bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import warnings
+import zipfile
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pandas import DataFrame
+
+from tasks.data import preparation
+from tasks.errors import TrainingError
+from tasks.records import Schema
+from tasks.training.folds import Fitted, Fold
+
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.tree._tree.Tree",
+)
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
+
+
+def fit_pipeline(estimator: Any, data: Fold) -> Fitted:
+    """A pipeline of the data's own transformer and the estimator, fitted to the train rows.
+
+    Raises TrainingError where the estimator refuses its hyper-parameters or the rows.
+    """
+    from joblib import parallel_config  # type: ignore[import-untyped]
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.pipeline import Pipeline
+
+    pipeline = Pipeline([("prepare", preparation.transformer(data.schema)), ("model", estimator)])
+    try:
+        with warnings.catch_warnings(), parallel_config("threading", n_jobs=_threads()):
+            warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges the fit, converged or not
+            pipeline.fit(data.train, data.train_target)
+    except ValueError as problem:
+        raise TrainingError(f"{type(estimator).__name__} cannot be fitted: {problem}") from problem
+    return Fitted("sklearn", pipeline, None, ask(pipeline, data.validation, data.schema))
+
+
+def _threads() -> int:
+    """What this process was held to. Answers stay on one thread: trees summed in any order differ in the last bit."""
+    return int(os.environ.get("OMP_NUM_THREADS", "1"))
+
+
+def ask(pipeline: Any, frame: DataFrame, schema: Schema) -> NDArray[np.float32]:
+    """A pipeline's answers for a typed frame: probabilities (rows, classes) or predictions (rows,)."""
+    answer = pipeline.predict_proba if schema.classes else pipeline.predict
+    return np.ascontiguousarray(answer(frame), dtype=np.float32)
+
+
+def save_sklearn(fitted: Any, path: Path) -> None:
+    """Write a fitted scikit-learn object as skops: the same bytes for the same object."""
+    import skops.io
+
+    raw = zipfile.ZipFile(io.BytesIO(skops.io.dumps(fitted)))
+    names = {name: _content_name(name, raw.read(name)) for name in raw.namelist()}
+    tree = _anonymous(json.loads(raw.read("schema.json")), names)
+    members = {names[name]: raw.read(name) for name in names if name != "schema.json"}
+    members["schema.json"] = json.dumps(tree).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in sorted(members):
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), members[name], zipfile.ZIP_DEFLATED)
+
+
+def _content_name(name: str, content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16] + PurePath(name).suffix
+
+
+def _anonymous(node: Any, names: dict[str, str]) -> Any:
+    """The tree of a skops file without memory addresses: no `__id__`, and members by their new names."""
+    if isinstance(node, list):
+        return [_anonymous(item, names) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {key: names[value] if key == "file" and value in names else _anonymous(value, names)
+            for key, value in node.items() if key != "__id__"}
+
+
+def load_sklearn(path: Path) -> Any:
+    """The fitted object in a skops file. Raises TrainingError where it holds a type outside the allow-list."""
+    import skops.io
+    from skops.io.exceptions import UntrustedTypesFoundException
+
+    try:
+        return skops.io.load(path, trusted=list(TRUSTED))
+    except UntrustedTypesFoundException as problem:
+        raise TrainingError(f"{path} holds types that farrier does not trust: {problem}. "
+                            f"It was not written by farrier: do not load it.") from problem
