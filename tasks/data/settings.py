@@ -29,8 +29,9 @@ class ColumnSettings(Record):
 class Expectation(Record):
     """One Great Expectations expectation, by its snake_case type.
 
-    `quarantine`: the rows that break it leave; with `mostly` in kwargs, too many of them stop the run.
-    `stop`: one row is enough to stop the run. An expectation on the table as a whole always stops it.
+    `quarantine`: the rows that break it leave. `stop`: breaking it stops the run. With `mostly` in kwargs, so large a
+    share of rows need only hold: the others stay, and too many of them stop the run. An expectation on the table as a
+    whole, as its number of rows, always stops it.
     """
 
     type: str

@@ -5,6 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from tasks.data.sources.file import File
+from tasks.data.sources.idx import Idx
 from tasks.data.sources.sklearn import Sklearn
+from tasks.data.sources.synthetic import Synthetic
 
-AnySource = Annotated[File | Sklearn, Field(discriminator="kind")]
+AnySource = Annotated[File | Idx | Sklearn | Synthetic, Field(discriminator="kind")]

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from tasks.errors import DataError
 from tasks.plugins import Plugin
 
 SNAPSHOT = "snapshot.parquet"
@@ -27,6 +32,29 @@ class Source(Plugin):
     @abstractmethod
     def identity(self) -> str | None:
         """A cheap digest of what `collect` would give; None where that cannot be known without collecting."""
+
+
+@contextmanager
+def opened(path: str, format_name: str) -> Iterator[IO[bytes]]:
+    """A local path or any fsspec URL, unpacked by its suffix; what goes wrong while it is open becomes a DataError.
+
+    A connection that breaks stays what it is: that may get better, and whoever retries can tell it apart.
+    """
+    import fsspec
+
+    try:
+        with fsspec.open(path, "rb", compression="infer") as file:
+            yield file
+    except (ConnectionError, TimeoutError):
+        raise
+    except FileNotFoundError as problem:
+        raise DataError(f"there is no file {path}, looking from {Path.cwd()}. Mend data.source, or put the file "
+                        f"there.") from problem
+    except pd.errors.EmptyDataError as problem:
+        raise DataError(f"{path} is empty: it has neither names nor rows. Name a file that has some.") from problem
+    except (OSError, ValueError, EOFError, pa.ArrowException, ImportError) as problem:
+        raise DataError(f"{path} cannot be read as {format_name}: {problem}. Mend the file, or the options under "
+                        f"data.source.") from problem
 
 
 def pixels(images: npt.NDArray[np.generic]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from tasks.data import tables
-from tasks.data.sources._base import SNAPSHOT, Source
+from tasks.data.sources._base import SNAPSHOT, Source, opened
 from tasks.errors import DataError
 from tasks.records import digest_of
 from tasks.store import sha256_of
@@ -53,7 +53,9 @@ class File(Source):
     def collect(self, folder: Path) -> Path:
         readers: dict[Format, Callable[[IO[bytes]], pd.DataFrame | pa.Table]] = {
             "csv": self._csv, "parquet": pq.read_table, "jsonl": _json_lines}
-        return tables.write(self._read(readers[self._format()]), folder / SNAPSHOT)
+        with opened(self.path, self._format()) as file:
+            rows = readers[self._format()](file)
+        return tables.write(rows, folder / SNAPSHOT)
 
     def identity(self) -> str | None:
         local = Path(self.path).expanduser()
@@ -66,23 +68,6 @@ class File(Source):
             raise DataError(f"the format of {self.path} cannot be told from its name. State data.source.format: "
                             f"csv, parquet or jsonl.")
         return self.format or SUFFIXES[last]
-
-    def _read(self, reader: Callable[[IO[bytes]], pd.DataFrame | pa.Table]) -> pd.DataFrame | pa.Table:
-        """Open, read and close; whatever goes wrong on the way becomes a DataError."""
-        import fsspec
-
-        try:
-            with fsspec.open(self.path, "rb", compression="infer") as file:
-                return reader(file)
-        except FileNotFoundError as problem:
-            raise DataError(f"there is no file {self.path}, looking from {Path.cwd()}. Mend data.source.path, or put "
-                            f"the file there.") from problem
-        except pd.errors.EmptyDataError as problem:
-            raise DataError(f"{self.path} is empty: it has neither names nor rows. Point data.source.path at a file "
-                            f"that has some.") from problem
-        except (OSError, ValueError, EOFError, pa.ArrowException, ImportError) as problem:
-            raise DataError(f"{self.path} cannot be read as {self._format()}: {problem}. Mend the file, or the options "
-                            f"under data.source.") from problem
 
     def _csv(self, file: IO[bytes]) -> pd.DataFrame:
         texts = pd.read_csv(
