@@ -36,8 +36,8 @@ class Lineage(Record):
     run: str = Field("", description="the MLflow run that made the candidate; a reused candidate keeps its first run")
 
 
-def pack(candidate: Candidate, built: Artifact, target: Target, measurement: Measurement,  # noqa: PLR0917
-         verdict: Verdict, prepared: PreparedData, lineage: Lineage, store: Store) -> Artifact:
+def pack(candidate: Candidate, built: Artifact, target: Target, measurement: Measurement, verdict: Verdict,
+         prepared: PreparedData, lineage: Lineage, store: Store) -> Artifact:
     """Write, sign and keep the package of a candidate for a target: a folder, named by its manifest's digest.
 
     Raises DeploymentError for a model that cannot be packed and for numbers that are not this candidate's.

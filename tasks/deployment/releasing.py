@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -139,9 +139,10 @@ def _refuse_withdrawn(project: str, target: str, version: int | None) -> None:
 def _standing(project: str, target: str, digest: str, keys: Sequence[Path]) -> int | None:
     """The version that holds this very package, whole; None where there is none."""
     for version in reversed(versions(shelf(project, target))):
-        found = at_version(project, target, version)
-        if found.package.sha256 == digest and _is_whole(path_of(found.package), keys):
-            return version
+        with suppress(DeploymentError):  # a version that cannot be read does not stand
+            found = at_version(project, target, version)
+            if found.package.sha256 == digest and _is_whole(path_of(found.package), keys):
+                return version
     return None
 
 

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from serving.signature import SignatureError, key_id, read_keys
+from tasks.deployment.signing import keys_folder, signing_key, trusted_keys
+from tasks.errors import DeploymentError
+from tasks.store import Store
+
+
+def test_the_first_use_makes_a_key_that_is_trusted_here(store: Store) -> None:
+    key = signing_key().public_key()
+    assert [key_id(trusted) for trusted in read_keys(trusted_keys())] == [key_id(key)]
+    assert key_id(signing_key().public_key()) == key_id(key)
+
+
+def test_only_the_owner_can_read_the_private_key(store: Store) -> None:
+    signing_key()
+    assert (keys_folder() / "private.pem").stat().st_mode & 0o777 == 0o600
+    assert keys_folder().stat().st_mode & 0o077 == 0
+    (keys_folder() / "private.pem").chmod(0o640)
+    with pytest.raises(DeploymentError, match="can be read by others"):
+        signing_key()
+
+
+@pytest.mark.parametrize("content", [b"", b"no key", X25519PrivateKey.generate().private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())])
+def test_a_file_without_a_key_that_signs_is_named(store: Store, content: bytes) -> None:
+    file = keys_folder() / "private.pem"
+    file.write_bytes(content)
+    file.chmod(0o600)
+    with pytest.raises(DeploymentError, match=r"private\.pem holds"):
+        signing_key()
+
+
+def test_named_keys_stand_in_place_of_this_machines(store: Store, tmp_path: Path) -> None:
+    signing_key()
+    named = tmp_path / "production.pem"
+    named.write_bytes(trusted_keys()[0].read_bytes())
+    assert trusted_keys([named]) == (named,)
+    with pytest.raises(DeploymentError, match=r"absent\.pem is not there"):
+        trusted_keys([tmp_path / "absent.pem"])
+
+
+def test_a_file_without_a_public_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("nothing")
+    with pytest.raises(SignatureError, match=r"key\.pem holds no public key"):
+        read_keys([tmp_path / "key.pem"])
