@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,13 +17,13 @@ Rule = Literal[
 class MeasurementSettings(Record):
     """How long and how often each candidate is timed."""
 
-    rounds: int = Field(5, ge=2, description="interleaved rounds: in each, every candidate once")
-    seconds: float = Field(0.2, gt=0, description="timed seconds of one candidate, one scenario, one round")
+    rounds: int = Field(7, ge=2, description="interleaved rounds: in each, every candidate once")
+    seconds: float = Field(0.02, gt=0, description="timed seconds of one candidate, one scenario, one round")
     warm_up: int = Field(20, ge=0, description="calls before the first that counts")
 
 
 class Margin(Record):
-    """How much worse than the champion is still good enough: `drop` in the metric's own unit, or `relative` to its score.
+    """How much worse than the champion is still good enough: `drop` in the metric's unit, or `relative` to its score.
 
     >>> Margin(drop=0.02).of(0.98)
     0.02
@@ -61,6 +62,7 @@ class DeploymentSettings(Record):
     power: float = Field(0.8, gt=0, lt=1, description="planned chance to certify, below which a candidate is not sent")
     slices: tuple[SliceSettings, ...] = ()
     rule: Rule = Field("cpu_s_per_1000", description="what the chosen one has least of (throughput: most)")
-    resamples: int = Field(2000, ge=500, description="of the bootstrap, for metrics other than accuracy")
+    resamples: int = Field(10_000, ge=1000, description="of the bootstrap, for metrics other than accuracy")
     seed: int = Field(0, description="of the bootstrap")
     measurement: MeasurementSettings = MeasurementSettings()
+    trusted_keys: tuple[Path, ...] = Field((), description="PEM files of the public keys that may sign; none: our own")
