@@ -16,10 +16,10 @@ def data_markdown(prepared: PreparedData) -> str:
     """Where the rows went and what the columns are."""
     schema, rows = prepared.data_schema, prepared.rows
     parts = [[name, f"{count:,}"] for name, count in rows]
-    return "\n\n".join([
-        f"**{plain(schema.target.name)}** ({schema.task}) from {words.counted(len(schema.features), 'feature')}; "
-        f"{words.counted(rows.total, 'row')} in, {rows.quarantine:,} put aside.",
-        table(["part", "rows"], parts), f"Snapshot sha256 `{prepared.snapshot.sha256}`, salt {plain(prepared.salt)}."])
+    what = (f"**{plain(schema.target.name)}** ({schema.task}) from {words.counted(len(schema.features), 'feature')}; "
+            f"{words.counted(rows.total, 'row')} in, {rows.quarantine:,} put aside.")
+    origin = f"Snapshot sha256 `{prepared.snapshot.sha256}`, salt {plain(prepared.salt)}."
+    return "\n\n".join([what, table(["part", "rows"], parts), origin])
 
 
 def training_markdown(trained: Sequence[TrainedModel], champion: str) -> str:

@@ -67,9 +67,9 @@ def _arms(estimate: Estimate, scale: float) -> list[list[float]]:
 
 
 def _marker(axes: Axes, target: TargetStory, candidate: str, at: tuple[float, float]) -> None:
-    """A star for the chosen one, a full dot on the front, an empty one behind it."""
+    """A star for the chosen one (green where it was released), a full dot on the front, an empty one behind it."""
     chosen, full = candidate == target.chosen, candidate in target.front
-    color = svg.GOOD if chosen else svg.ACCENT if full else svg.MUTED
+    color = svg.GOOD if chosen and target.release else svg.ACCENT if chosen or full else svg.MUTED
     axes.plot(*at, marker="*" if chosen else "o", markersize=13 if chosen else 6, color=color, linestyle="none",
               markerfacecolor=color if chosen or full else "none", zorder=3)
 

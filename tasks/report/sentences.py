@@ -8,15 +8,15 @@ from tasks.records import Budgets, Candidate, Comparison, Measurement, Miss, Rec
 from tasks.report import words
 from tasks.report.story import Story, TargetStory
 
-TASKS = {"binary": "one of two classes", "multiclass": "one of several classes", "regression": "a number"}
 OUTCOMES = {"pass": "Passed", "fail": "Failed", "inconclusive": "Not decided"}
 
 
 def asked(story: Story) -> str:
     """What the run was asked for."""
     schema, rows = story.prepared.data_schema, story.prepared.rows
+    answer = f"one of {len(schema.classes)} classes" if schema.classes else "a number"
     targets = words.counted(len(story.targets), "target")
-    return (f"Predict {schema.target.name} ({TASKS[schema.task]}) from {words.counted(rows.total, 'row')} with "
+    return (f"Predict {schema.target.name} ({answer}) from {words.counted(rows.total, 'row')} with "
             f"{words.counted(len(schema.features), 'feature')}, and release for each of {targets} the cheapest model "
             f"that keeps the quality of the best one.")
 

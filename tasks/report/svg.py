@@ -22,7 +22,7 @@ VARIABLES = {
 }
 UNSAID = ("Date", "Creator", "Format", "Type")
 SETTINGS: dict[Any, Any] = {
-    "svg.fonttype": "none", "svg.hashsalt": "farrier", "font.size": 9.0, "text.color": INK, "axes.labelcolor": INK,
+    "svg.fonttype": "none", "svg.hashsalt": "farrier", "font.size": 10.0, "text.color": INK, "axes.labelcolor": INK,
     "axes.edgecolor": MUTED, "xtick.color": MUTED, "ytick.color": MUTED, "xtick.labelcolor": INK,
     "ytick.labelcolor": INK, "axes.spines.top": False, "axes.spines.right": False, "grid.color": GRID,
     "grid.linewidth": 0.6, "axes.axisbelow": True, "text.parse_math": False,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from tasks.records import Estimate, Miss
 
@@ -135,6 +136,17 @@ def points(value: float, metric: str) -> str:
     return f"{text} point" if text in ("1", "-1") else f"{text} points"
 
 
+def ends(estimate: Estimate, show: Callable[[float], str]) -> str:
+    """An estimate's interval as `show` writes it; the unit is left out where it is the value's own.
+
+    >>> ends(Estimate(value=.95, low=.9, high=1.1, method="bootstrap", n=7), milliseconds)
+    '[900, 1.1 ms]'
+    """
+    unit = show(estimate.value).rpartition(" ")[2]
+    low, high = (show(end).removesuffix(f" {unit}") for end in (estimate.low, estimate.high))
+    return f"[{low}, {high}]"
+
+
 def rate(value: float) -> str:
     """Answers a second."""
     return f"{number(value)} /s"
@@ -193,6 +205,18 @@ def listed(parts: Sequence[str]) -> str:
     ('a, b and c', 'a')
     """
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def moment(text: str) -> str:
+    """An ISO 8601 time as one reads it; text that is no time stays as it is.
+
+    >>> moment("2026-03-01T12:00:00.123+00:00"), moment("soon")
+    ('2026-03-01 12:00:00 UTC', 'soon')
+    """
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:
+        return text
 
 
 def counted(count: int, noun: str) -> str:

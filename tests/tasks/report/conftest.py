@@ -28,6 +28,7 @@ from tasks.records import (
     Verdict,
     canonical_json,
 )
+from tasks.report.page import render
 from tasks.report.story import Attribution, Lineage, Story, TargetStory
 
 CHAINS = {
@@ -144,7 +145,7 @@ def trained(family, quality):
                         metrics={"accuracy": estimate(quality, 0.011), "log_loss": estimate(0.05, 0.02, "bootstrap")})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def story():
     counts = np.diag([44, 45, 46, 44, 45, 45, 44, 46, 43, 44])
     counts[8, 1] = counts[9, 3] = 1
@@ -160,3 +161,8 @@ def story():
         lineage=Lineage(data_digest="d" * 64, code_commit="4b7b948", settings_digest="5" * 64, mlflow_run="a1b2c3d4",
                         mlflow_url="http://127.0.0.1:5000/#/experiments/1/runs/a1b2c3d4", prefect_run="0f0f-1e1e"),
         settings="training:\n  seed: 0\n  families: [cnn, mlp, forest, constant]\n")
+
+
+@pytest.fixture(scope="session")
+def page(story):
+    return render(story)

@@ -1,0 +1,47 @@
+import pytest
+
+from tasks.records import Budgets
+from tasks.report import sentences
+from tasks.report.words import TIMES
+
+
+def test_gains_are_against_the_champion_unoptimized_on_the_same_target(story):
+    target = story.targets[0]
+    assert sentences.baseline(story, target).candidate == "keep"
+    assert sentences.gained(story, target, target.measurement("keep-forest")) == (
+        f"6.7 {TIMES} larger and 3 {TIMES} slower than the champion unoptimized")
+    assert sentences.gained(story, target, target.measurement("keep")) == ""
+
+
+def test_gains_are_not_claimed_where_the_champion_was_not_measured(story):
+    target = story.targets[0]
+    alone = target.model_copy(update={"measurements": (target.measurement("prune-50"),)})
+    assert sentences.gained(story, alone, alone.measured[0]) == ""
+
+
+@pytest.mark.parametrize(("target", "candidate", "fate"), [
+    (0, "prune-75-int8", "released v3"), (0, "keep", "size 431 kB, allowed 20 kB"),
+    (2, "prune-50", "fits, on the front; the rule chose another"), (2, "cnn-int8", "fits; another is better"),
+    (2, "distill-small", "chosen; certification: inconclusive"), (2, "unheard-of", "no decision recorded"),
+])
+def test_fate(story, target, candidate, fate):
+    assert sentences.fate(story.targets[target], candidate) == fate
+
+
+def test_a_refusals_nearest_keeps_its_misses_where_no_others_were_kept(story):
+    target = story.targets[1].model_copy(update={"misses": {}})
+    assert sentences.fate(target, "distill-small") == "p50 latency 7 µs, allowed 5 µs"
+
+
+def test_a_slice_that_blocks_is_named(story):
+    verdict = story.targets[0].verdict
+    blocked = verdict.model_copy(update={"outcome": "fail", "slices": (
+        verdict.slices[0].model_copy(update={"outcome": "fail"}), verdict.slices[1])})
+    assert sentences.certified(blocked).endswith("Slices that did not pass: label=8.")
+
+
+def test_budgets_read_as_limits():
+    limits = Budgets(throughput_per_s=9000, memory_bytes=64_000_000, cpu_s_per_1000=0.05)
+    assert sentences.budgets(limits) == (
+        "throughput at least 9,000 /s; memory at most 64 MB; CPU time per 1,000 at most 50 ms")
+    assert sentences.budgets(Budgets()) == "none"
