@@ -163,7 +163,7 @@ class TrainedModel(Record):
     params: dict[str, Json]
     primary: str = Field(description="the metric that decides")
     metrics: dict[str, Estimate] = Field(description="on validation, by name")
-    answers: Artifact = Field(description="validation answers, a .npy: probabilities (rows, classes) or predictions (rows,)")
+    answers: Artifact = Field(description="validation, a .npy: probabilities (rows, classes) or predictions (rows,)")
     trials: int
     seed: int
     threads: int
@@ -253,7 +253,8 @@ class Measurement(Record):
     size_bytes: int
     quality: Estimate = Field(description="the primary metric on validation, through this runtime")
     answers: Artifact = Field(description="validation answers through this runtime")
-    rounds: dict[str, tuple[float, ...]] = Field(description="per round: p50_ms, p99_ms, throughput_per_s, cpu_s_per_1000")
+    rounds: dict[str, tuple[float, ...]] = Field(description="p50_ms, p99_ms, throughput_per_s, cpu_s_per_1000 of each")
+    harness_p50_ms: float | None = Field(None, description="what the harness adds to a query; not in the latencies")
     evidence: Evidence
     fingerprint: Fingerprint
     shortened: bool = Field(description="whether the runs were shorter than MLPerf's rules ask")
@@ -266,7 +267,7 @@ class Comparison(Record):
     metric: str
     candidate: float
     champion: float
-    drop: Estimate = Field(description="champion minus candidate, in the metric's better direction; `high` is the bound")
+    drop: Estimate = Field(description="champion minus candidate in the better direction; `high` is the bound")
     margin: float
     outcome: Outcome
     rows_needed: int | None = Field(None, description="how many rows would decide, where these are too few")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tasks.deployment.runtimes._base import Predict, Runtime
+from tasks.deployment.runtimes._base import Feeds, Predict, Runtime, answers_of
 from tasks.deployment.runtimes.echo import Echo
 from tasks.deployment.runtimes.onnxruntime import OnnxRuntime
 from tasks.deployment.runtimes.sklearn import Sklearn
@@ -13,4 +13,4 @@ from tasks.deployment.runtimes.torch import Torch
 RUNTIMES = (OnnxRuntime, Sklearn, Torch, Echo)
 AnyRuntime = Annotated[OnnxRuntime | Sklearn | Torch | Echo, Field(discriminator="kind")]
 
-__all__ = ["RUNTIMES", "AnyRuntime", "Echo", "OnnxRuntime", "Predict", "Runtime", "Sklearn", "Torch"]
+__all__ = ["RUNTIMES", "AnyRuntime", "Echo", "Feeds", "OnnxRuntime", "Predict", "Runtime", "Sklearn", "Torch", "answers_of"]

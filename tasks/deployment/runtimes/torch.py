@@ -22,6 +22,7 @@ class Torch(Reference):
         import torch
 
         from tasks.training.networks import ask_network, load
+        from tasks.training.neural import matrix
         from tasks.training.pipelines import load_sklearn
 
         model = self.built_model(built, store)
@@ -32,7 +33,7 @@ class Torch(Reference):
         regression = not schema.classes
 
         def predict(feeds: Feeds) -> Feeds:
-            matrix = preprocessing.transform(frame_of(feeds, schema))
-            return outputs_of(ask_network(network, matrix, regression=regression), schema)
+            rows = matrix(preprocessing, frame_of(feeds, schema))
+            return outputs_of(ask_network(network, rows, regression=regression), schema)
 
         return predict

@@ -1,0 +1,178 @@
+"""How fast, how large and how good each candidate is on a target, by running it there."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from serving.inputs import feeds as feeds_of
+from tasks.data import preparation
+from tasks.deployment.hardware import fingerprint
+from tasks.deployment.runtimes import Echo, Feeds, Predict, answers_of
+from tasks.deployment.settings import MeasurementSettings
+from tasks.deployment.target import Target, threads_of
+from tasks.deployment.timing import BATCH, Entrant, overhead_ms, race
+from tasks.errors import MissingExtra, StoreError
+from tasks.processes import run_apart
+from tasks.records import Artifact, Candidate, Estimate, Failed, Measurement, PreparedData, Schema
+from tasks.store import Store, state
+from tasks.training.metrics import estimate
+from tasks.training.reference import keep_answers
+
+RESAMPLES = 2000
+ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Built:
+    """A candidate as its runtime has it, after it answered all validation rows in a process of its own."""
+
+    candidate: Candidate
+    artifact: Artifact
+    size_bytes: int
+    memory_bytes: int
+    answers: Artifact
+    quality: Estimate
+
+
+@dataclass(frozen=True)
+class Timed:
+    """What the race gave one candidate: figures per round, or why it left."""
+
+    rounds: dict[str, tuple[float, ...]]
+    failure: str
+
+
+def measure(candidates: Sequence[Candidate], target: Target, prepared: PreparedData, settings: MeasurementSettings,
+            primary: str, store: Store) -> tuple[Measurement | Failed, ...]:
+    """Every candidate on a target, in the order given; one that cannot be built, opened or asked is Failed.
+
+    Each is built and asked for all validation rows in a process of its own, then all race in one process that has the
+    target's number of threads. Nothing else of ours is measured on this machine meanwhile.
+    Raises MissingExtra where the target's runtime is not installed.
+    """
+    if command := target.runtime.available():
+        raise MissingExtra(f"target {target.name!r} needs {target.runtime.package}, which is not installed. "
+                           f"Run: {command}")
+    store.fetch(prepared.validation)  # without it nobody could answer: that is no candidate's failure
+    with exclusive():
+        tried = [_try(candidate, target, prepared, primary, store) for candidate in candidates]
+        built = [one for one in tried if isinstance(one, Built)]
+        timed, harness = _race_apart(built, target, prepared, settings, store) if built else ({}, 0.0)
+    return tuple(one if isinstance(one, Failed) else _result(one, timed[one.candidate.name], target, harness)
+                 for one in tried)
+
+
+@contextmanager
+def exclusive() -> Iterator[None]:
+    """Wait until no other run of this home measures; two at once would time each other."""
+    from filelock import FileLock
+
+    with FileLock(state("locks") / "measuring.lock"):
+        yield
+
+
+def _try(candidate: Candidate, target: Target, prepared: PreparedData, primary: str, store: Store) -> Built | Failed:
+    try:
+        return run_apart(_build, candidate, target, prepared, primary, store, threads=threads_of(target))
+    except StoreError:
+        raise
+    except Exception as problem:  # noqa: BLE001  whatever one candidate's runtime raises, the others go on
+        return _failed(candidate, target, str(problem) or type(problem).__name__)
+
+
+def _failed(candidate: Candidate, target: Target, reason: str) -> Failed:
+    first = reason.strip().splitlines()[0]
+    return Failed(name=candidate.name, recipe=candidate.recipe, reason=f"on {target.name}: {first}")
+
+
+def _build(candidate: Candidate, target: Target, prepared: PreparedData, primary: str, store: Store) -> Built:
+    """Build, open, ask: in a fresh process, so that its memory is its own and its crash nobody else's."""
+    schema, threads, runtime = prepared.data_schema, threads_of(target), target.runtime
+    feeds, truth = validation(prepared, store)
+    built = runtime.build(candidate, threads, schema, store)
+    before = _peak_bytes()
+    predict = runtime.open(built, threads, schema, store)
+    _ask(predict, feeds, slice(0, BATCH), schema)
+    memory = _peak_bytes() - before
+    answers = answer_all(predict, feeds, schema)
+    return Built(candidate, built, runtime.size_bytes(built, store), memory, keep_answers(answers, store),
+                 estimate(primary, truth, answers))
+
+
+def validation(prepared: PreparedData, store: Store) -> tuple[dict[str, NDArray[Any]], NDArray[Any]]:
+    """The validation rows as feeds, and their truth."""
+    schema = prepared.data_schema
+    frame = preparation.load(prepared.validation, store)
+    columns = {str(name): values.to_numpy() for name, values in preparation.typed(frame, schema).items()}
+    return feeds_of(schema.model_dump(mode="json"), columns), preparation.target(frame, schema)
+
+
+def answer_all(predict: Predict, feeds: Feeds, schema: Schema) -> NDArray[np.float32]:
+    """The answers to all rows, asked in large batches. Raises DeploymentError for answers that are none."""
+    rows = len(next(iter(feeds.values())))
+    starts = range(0, rows, ROWS_AT_ONCE)
+    return np.concatenate([_ask(predict, feeds, slice(start, start + ROWS_AT_ONCE), schema) for start in starts])
+
+
+def _ask(predict: Predict, feeds: Feeds, rows: slice, schema: Schema) -> NDArray[np.float32]:
+    batch = {name: array[rows] for name, array in feeds.items()}
+    return answers_of(predict(batch), len(next(iter(batch.values()))), schema)
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process has had resident."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _race_apart(built: Sequence[Built], target: Target, prepared: PreparedData, settings: MeasurementSettings,
+                store: Store) -> tuple[dict[str, Timed], float]:
+    artifacts = {one.candidate.name: one.artifact for one in built}
+    return run_apart(_race, artifacts, target, prepared, settings, store, threads=threads_of(target))
+
+
+def _race(artifacts: Mapping[str, Artifact], target: Target, prepared: PreparedData, settings: MeasurementSettings,
+          store: Store) -> tuple[dict[str, Timed], float]:
+    """Time all candidates in this process, and what the harness itself takes, in ms."""
+    schema, threads = prepared.data_schema, threads_of(target)
+    feeds, _ = validation(prepared, store)
+    entrants = [Entrant(name, target.runtime.open(artifact, threads, schema, store))
+                for name, artifact in artifacts.items()]
+    harness = overhead_ms(Echo().open(next(iter(artifacts.values())), 1, schema, store), feeds)
+    race(entrants, feeds, settings)
+    figures = {e.name: Timed({name: tuple(values) for name, values in e.rounds.items()}, e.failure) for e in entrants}
+    return figures, harness
+
+
+def _result(built: Built, timed: Timed, target: Target, harness: float) -> Measurement | Failed:
+    if timed.failure:
+        return _failed(built.candidate, target, timed.failure)
+    rounds = timed.rounds
+    return Measurement(
+        candidate=built.candidate.name, target=target.name, scenario=target.scenario,
+        latency_p50_ms=over_rounds(rounds["p50_ms"]), latency_p99_ms=over_rounds(rounds["p99_ms"]),
+        throughput_per_s=over_rounds(rounds["throughput_per_s"]), cpu_s_per_1000=over_rounds(rounds["cpu_s_per_1000"]),
+        memory_bytes=built.memory_bytes, size_bytes=built.size_bytes, quality=built.quality, answers=built.answers,
+        rounds=rounds, harness_p50_ms=harness, evidence="measured", fingerprint=fingerprint(), shortened=True,
+    )
+
+
+def over_rounds(values: Sequence[float], *, level: float = 0.95, seed: int = 0) -> Estimate:
+    """The median of a figure's rounds, with its bootstrap interval over rounds.
+
+    >>> over_rounds([2.0, 2.0, 2.0]).high
+    2.0
+    """
+    rounds = np.asarray(values, dtype=np.float64)
+    drawn = np.random.default_rng(seed).choice(rounds, (RESAMPLES, len(rounds)))
+    low, high = np.quantile(np.median(drawn, axis=1), ((1 - level) / 2, (1 + level) / 2))
+    return Estimate(value=float(np.median(rounds)), low=float(low), high=float(high), level=level,
+                    method="percentile bootstrap of the median over rounds", n=len(rounds))
