@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tasks.records import Budgets, Candidate, Comparison, Measurement, Miss, Recipe, Verdict
+from tasks.records import Budgets, Candidate, Comparison, Measurement, Miss, Recipe, Refusal, Verdict
 from tasks.report import words
 from tasks.report.story import Story, TargetStory
 
+STANDINGS = {
+    "tied": "fits; as cheap as the chosen one, which is smaller or simpler", "costlier": "fits; another costs less",
+    "dominated": "fits; another is as good in everything and better in something",
+}
 OUTCOMES = {"pass": "Passed", "fail": "Failed", "inconclusive": "Not decided"}
 
 
@@ -53,9 +57,14 @@ def outcome(target: TargetStory) -> str:
         return (f"nothing released: {target.verdict.candidate} was not certified. {certified(target.verdict)} "
                 f"What served before still serves.")
     if target.refusal is not None:
-        return (f"nothing released: {target.refusal.reason.rstrip('.')}. {_nearest(target)}"
-                f"What served before still serves.")
+        return f"nothing released: {_refused(target.refusal)} What served before still serves."
     return "nothing released: no decision was recorded."
+
+
+def _refused(refusal: Refusal) -> str:
+    if not refusal.misses:
+        return refusal.reason.rstrip(".") + "."
+    return f"no candidate fits. The nearest, {refusal.nearest}, missed: {missing(refusal.misses)}."
 
 
 def _candidate(story: Story, target: TargetStory, name: str) -> str:
@@ -120,13 +129,6 @@ def compared(comparison: Comparison) -> str:
     return sentence
 
 
-def _nearest(target: TargetStory) -> str:
-    refusal = target.refusal
-    if refusal is None or not refusal.nearest or not refusal.misses:
-        return ""
-    return f"The nearest, {refusal.nearest}, missed: {missing(refusal.misses)}. "
-
-
 def missing(misses: tuple[Miss, ...]) -> str:
     """All that was missed, in one line."""
     return "; ".join(words.missed(m) for m in misses) or "nothing that was recorded"
@@ -138,13 +140,18 @@ def fate(target: TargetStory, candidate: str) -> str:
         return f"released v{target.release.version}"
     if target.chosen == candidate:
         return _gate(target)
-    if target.misses.get(candidate):
-        return missing(target.misses[candidate])
-    if target.refusal is not None and target.refusal.nearest == candidate and target.refusal.misses:
-        return missing(target.refusal.misses)
+    if misses := _misses(target, candidate):
+        return missing(misses)
     if candidate not in target.misses:
-        return "no decision recorded"
-    return "fits, on the front; the rule chose another" if candidate in target.front else "fits; another is better"
+        return "did not fit" if target.refusal else "no decision recorded"
+    front = "costlier" if candidate in target.front else "dominated"
+    return STANDINGS.get(target.standing.get(candidate, front), STANDINGS[front])
+
+
+def _misses(target: TargetStory, candidate: str) -> tuple[Miss, ...]:
+    kept = target.misses.get(candidate, ())
+    nearest = target.refusal if target.refusal is not None and target.refusal.nearest == candidate else None
+    return kept or (nearest.misses if nearest else ())
 
 
 def _gate(target: TargetStory) -> str:

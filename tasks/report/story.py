@@ -45,6 +45,7 @@ class TargetStory(Record):
     threads: int
     measurements: tuple[Measurement | Failed, ...]
     misses: dict[str, tuple[Miss, ...]] = Field({}, description="what each candidate did not meet; empty: it fits")
+    standing: dict[str, str] = Field({}, description="where selection left each candidate: tied, costlier, dominated")
     front: tuple[str, ...] = ()
     chosen: str | None = None
     verdict: Verdict | None = None

@@ -20,7 +20,7 @@ QUANTITIES = {
     "latency_p50_ms": "p50 latency", "latency_p99_ms": "p99 latency", "throughput_per_s": "throughput",
     "memory_bytes": "memory", "size_bytes": "size", "cpu_s_per_1000": "CPU time per 1,000",
 }
-AT_LEAST = frozenset({"throughput_per_s"})
+AT_LEAST = frozenset({"throughput_per_s", "planned power"})
 NOTHING = "—"
 TIMES = "\N{MULTIPLICATION SIGN}"
 

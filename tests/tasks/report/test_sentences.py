@@ -21,7 +21,9 @@ def test_gains_are_not_claimed_where_the_champion_was_not_measured(story):
 
 @pytest.mark.parametrize(("target", "candidate", "fate"), [
     (0, "prune-75-int8", "released v3"), (0, "keep", "size 431 kB, allowed 20 kB"),
-    (2, "prune-50", "fits, on the front; the rule chose another"), (2, "cnn-int8", "fits; another is better"),
+    (2, "prune-50", "fits; another costs less"),
+    (2, "cnn-int8", "fits; another is as good in everything and better in something"),
+    (1, "keep-forest", "p50 latency 94 µs, allowed 5 µs"),
     (2, "distill-small", "chosen; certification: inconclusive"), (2, "unheard-of", "no decision recorded"),
 ])
 def test_fate(story, target, candidate, fate):
@@ -31,6 +33,21 @@ def test_fate(story, target, candidate, fate):
 def test_a_refusals_nearest_keeps_its_misses_where_no_others_were_kept(story):
     target = story.targets[1].model_copy(update={"misses": {}})
     assert sentences.fate(target, "distill-small") == "p50 latency 7 µs, allowed 5 µs"
+
+
+def test_a_refused_candidate_of_which_nothing_else_is_known_did_not_fit(story):
+    assert sentences.fate(story.targets[1].model_copy(update={"misses": {}}), "keep") == "did not fit"
+
+
+def test_a_tie_is_called_so(story):
+    tied = story.targets[2].model_copy(update={"standing": {"prune-50": "tied"}})
+    assert sentences.fate(tied, "prune-50") == "fits; as cheap as the chosen one, which is smaller or simpler"
+
+
+def test_a_release_that_broke_off_gives_its_reason(story):
+    refusal = story.targets[1].refusal.model_copy(update={"misses": (), "reason": "golden row 3 differs"})
+    assert "nothing released: golden row 3 differs." in sentences.outcome(
+        story.targets[0].model_copy(update={"release": None, "refusal": refusal}))
 
 
 def test_a_slice_that_blocks_is_named(story):
