@@ -10,19 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data import preparation
-from tasks.errors import FarrierError, OptimizationError, ParityError, TrainingError
+from tasks.errors import FarrierError, StoreError
 from tasks.optimization.export import export
 from tasks.optimization.parity import ask, parity
 from tasks.optimization.recipes import Stage, refusal, techniques_of
 from tasks.optimization.settings import OptimizationSettings
 from tasks.optimization.techniques._base import Technique
-from tasks.processes import ChildFailed, run_apart
+from tasks.processes import run_apart
 from tasks.records import Candidate, Failed, Model, Parity, PreparedData, Recipe, TrainedModel
 from tasks.store import Store
 from tasks.training import metrics, reference
-
-REASONS = (OptimizationError, ParityError, TrainingError, ChildFailed, ArithmeticError, AttributeError, LookupError,
-           MemoryError, RuntimeError, TypeError, ValueError)  # of ours, and what libraries raise
 
 
 @dataclass(frozen=True)
@@ -38,20 +35,29 @@ def optimize(recipe: Recipe, start: TrainedModel, prepared: PreparedData, settin
              store: Store) -> Candidate | Failed:
     """Apply a recipe in a process of its own; the same bytes for the same model, data, seed and threads.
 
-    What goes wrong on the way, the death of the process included, becomes the reason of a Failed: a recipe that gives
-    no candidate never ends a run. Only a store that cannot be written or read does.
+    What goes wrong on the way becomes the reason of a Failed: a recipe that gives no candidate never ends a run.
+    Raises StoreError, and ChildFailed where the process was killed: neither says anything about the recipe, and a
+    reason that is kept would stand in the way of trying again.
     """
     if reason := refusal(techniques_of(recipe), Stage(start.model.form, start.family), prepared.data_schema):
         return Failed(name=recipe.name, recipe=recipe, reason=f"not applicable: {reason}")
+    return run_apart(attempt, recipe, start, prepared, settings, store, threads=settings.threads, seed=settings.seed)
+
+
+def attempt(recipe: Recipe, start: TrainedModel, prepared: PreparedData, settings: OptimizationSettings,
+            store: Store) -> Candidate | Failed:
+    """What `optimize` runs in its own process. Raises StoreError."""
     try:
-        return run_apart(follow, recipe, start, prepared, settings, store, threads=settings.threads, seed=settings.seed)
-    except REASONS as problem:
+        return follow(recipe, start, prepared, settings, store)
+    except StoreError:
+        raise
+    except Exception as problem:  # noqa: BLE001  whatever a library raises is this recipe's reason
         return Failed(name=recipe.name, recipe=recipe, reason=_in_words(problem))
 
 
 def follow(recipe: Recipe, start: TrainedModel, prepared: PreparedData, settings: OptimizationSettings,
            store: Store) -> Candidate:
-    """What `optimize` runs in its own process. Raises what a technique, the export or the proof raises."""
+    """The recipe's candidate. Raises what a technique, the export or the proof raises."""
     chain = techniques_of(recipe)
     model, exported = _through(chain, start.model, prepared, settings, store)
     answers, truth = _answers(model, prepared, store)

@@ -8,10 +8,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from tasks.optimization.techniques.distill import Distill
 from tasks.optimization.techniques.keep import Keep
+from tasks.optimization.techniques.prune import Prune
 from tasks.optimization.techniques.quantize import Quantize
 from tasks.optimization.techniques.trim import Trim
 
-AnyTechnique = Annotated[Keep | Quantize | Trim, Field(discriminator="kind")]
+AnyTechnique = Annotated[Keep | Quantize | Prune | Distill | Trim, Field(discriminator="kind")]
 
-__all__ = ["AnyTechnique", "Keep", "Quantize", "Trim"]
+__all__ = ["AnyTechnique", "Distill", "Keep", "Prune", "Quantize", "Trim"]
