@@ -54,18 +54,35 @@ def kinds_of(raw: pd.DataFrame, settings: DataSettings) -> dict[str, ColumnKind]
     kinds = {name: settings.column(name).kind or kind_of(name, raw[name], settings.column(name).format)
              for name in kept}
     task = settings.task or task_of(raw[settings.target], settings.column(settings.target))
-    return kinds | {settings.target: "number" if task == "regression" else "category"}
+    if task == "regression":
+        return kinds | {settings.target: "number"}
+    _refuse_names(raw[settings.target])
+    return kinds | {settings.target: "category"}
+
+
+def _refuse_names(target: pd.Series) -> None:
+    labels, rows = target.nunique(), int(target.notna().sum())
+    if rows >= FEW and labels > rows / 2:
+        raise DataError(f"target {target.name!r} has {labels} different values in {rows} rows: nearly every row is its "
+                        f"own class. Name another target, or declare `task: regression`.")
 
 
 def task_of(values: pd.Series, declared: ColumnSettings) -> TaskKind:
     """What there is to predict: few distinct labels make classes, many numbers a regression."""
     present = values.dropna()
     labels = declared.categories or tuple(as_text(present).dropna().unique())
-    numeric = pd.api.types.is_numeric_dtype(present.dtype) and not pd.api.types.is_bool_dtype(present.dtype)
-    amounts = numeric and not declared.categories and (len(labels) > MOST_CLASSES or bool((present % 1 != 0).any()))
-    if declared.kind == "number" or (amounts and declared.kind is None):
+    found_out = declared.kind is None and not declared.categories
+    if declared.kind == "number" or (found_out and _are_amounts(present, len(labels))):
         return "regression"
     return "binary" if len(labels) == 2 else "multiclass"
+
+
+def _are_amounts(present: pd.Series, distinct: int) -> bool:
+    """Numbers that measure, a few dirty texts among them or not: many different ones, or some that are not whole."""
+    if kind_of("", present) != "number":
+        return False
+    numbers = as_kind(present, "number").dropna()
+    return distinct > MOST_CLASSES or bool((numbers % 1 != 0).any())
 
 
 def infer(train: pd.DataFrame, kept: pd.DataFrame, kinds: Mapping[str, ColumnKind], types: Mapping[str, str],

@@ -43,7 +43,7 @@ class Split(Plugin):
 
     def _by_share(self, position: npt.NDArray[np.float64]) -> Sides:
         """Test from 0 on, then validation, then train: a row's place is its position in [0, 1)."""
-        ends = [position < self.test, position < self.test + self.validation]
+        ends = [position < self.test, position < round(self.test + self.validation, 9)]
         return np.select(ends, [TEST, VALIDATION], TRAIN).astype(object)
 
 
@@ -89,8 +89,8 @@ class TimeSplit(Split):
     def sides(self, frame: pd.DataFrame, salt: str) -> Sides:  # noqa: ARG002 - time decides, not the salt
         if frame.empty:
             return np.empty(0, dtype=object)
-        after = (1 - frame[self.column].rank(method="min", pct=True)).to_numpy().astype(np.float64)
-        return self._by_share(after)
+        later = len(frame) - frame[self.column].rank(method="max").to_numpy().astype(np.float64)
+        return self._by_share(later / len(frame))
 
 
 AnySplit = Annotated[HashSplit | TimeSplit | GroupSplit, Field(discriminator="kind")]

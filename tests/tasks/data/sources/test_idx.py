@@ -36,7 +36,7 @@ def test_pixels_and_labels(tmp_path: Path, suffix: str) -> None:
 
 def test_two_sets_do_not_mix(tmp_path: Path) -> None:
     source = Idx(images=written(tmp_path / "i", IMAGES), labels=written(tmp_path / "l", np.zeros(3, np.uint8)))
-    with pytest.raises(DataError, match="2 images and .* 3 labels"):
+    with pytest.raises(DataError, match=r"2 images and .* 3 labels"):
         source.collect(tmp_path)
 
 
@@ -58,7 +58,8 @@ def test_identity_needs_both_files(tmp_path: Path) -> None:
 
 
 def test_the_published_digits(real_data: Path, tmp_path: Path) -> None:
-    source = Idx(images=str(real_data / "t10k-images-idx3-ubyte.gz"), labels=str(real_data / "t10k-labels-idx1-ubyte.gz"))
+    source = Idx(images=str(real_data / "t10k-images-idx3-ubyte.gz"),
+                 labels=str(real_data / "t10k-labels-idx1-ubyte.gz"))
     frame = tables.read(source.collect(tmp_path))
     assert frame.shape == (10_000, 785)
     assert frame["target"].tolist()[:5] == ["7", "2", "1", "0", "4"]
