@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 HERE = Path(__file__).parent
-CLASSES_SHOWN = 60
+CLASSES_SHOWN, REASONS_SHOWN = 60, 30
 
 
 def render(story: Story) -> str:
@@ -30,7 +30,7 @@ def render(story: Story) -> str:
         style=Markup((HERE / "style.css").read_text("utf-8")),  # noqa: S704
         answers=Markup(_answers(story)),  # noqa: S704
         rows=_rows(story), kept=story.prepared.rows.total - story.prepared.rows.quarantine,
-        metrics=_metrics(story), leaderboard=_leaderboard(story), lineage=_lineage(story),
+        reasons=_reasons(story), metrics=_metrics(story), leaderboard=_leaderboard(story), lineage=_lineage(story),
         expectations=expectations.read(story.expectations))
 
 
@@ -57,6 +57,13 @@ def _rows(story: Story) -> list[tuple[str, int]]:
     rows = story.prepared.rows
     return [("rows in", rows.total), ("train", rows.train), ("validation", rows.validation), ("test", rows.test),
             ("put aside", rows.quarantine)]
+
+
+def _reasons(story: Story) -> list[tuple[str, int]]:
+    """Why rows were put aside, the commonest first; what is rare is counted together."""
+    ordered = sorted(story.quarantine.items(), key=lambda reason: (-reason[1], reason[0]))
+    shown, rest = ordered[:REASONS_SHOWN], ordered[REASONS_SHOWN:]
+    return [*shown, (words.counted(len(rest), "other reason"), sum(count for _, count in rest))] if rest else shown
 
 
 def _metrics(story: Story) -> list[str]:

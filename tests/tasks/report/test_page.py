@@ -135,10 +135,20 @@ def test_a_regression_shows_its_residuals(story):
 
 
 def test_expectations_that_do_not_hold_are_told_first(story):
-    results = {"results": [
-        {"success": holds, "result": {"unexpected_count": against},
-         "expectation_config": {"type": "expect_column_values_to_be_between", "kwargs": {"column": column}}}
-        for holds, against, column in ((True, 0, "fine"), (False, 5, "broken"))]}
-    page = render(story.model_copy(update={"expectations": results}))
+    suite = [{"type": "expect_column_values_to_be_between", "kwargs": {"column": column, "max_value": 16},
+              "success": holds, "unexpected_count": against} for holds, against, column in
+             ((True, 0, "fine"), (False, 1500, "broken"))]
+    schema = [{"column": "age", "check": "is no number", "rows": 3, "example": "age: x is no number"}]
+    page = render(story.model_copy(update={"expectations": {"suite": suite, "schema": schema}}))
     assert page.index(">broken<") < page.index(">fine<")
-    assert "column values to be between" in page
+    assert "column values to be between (max_value 16)" in page
+    assert ">1,500<" in page
+    assert "is no number, as in age: x is no number" in page
+
+
+def test_many_reasons_for_quarantine_are_cut_and_the_commonest_come_first(story):
+    reasons = {f"reason {n}": n for n in range(1, 200)}
+    page = render(story.model_copy(update={"quarantine": reasons}))
+    assert page.index("reason 199<") < page.index("reason 198<")
+    assert "reason 100<" not in page
+    assert "169 other reasons" in page
