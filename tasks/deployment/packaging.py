@@ -23,7 +23,7 @@ from tasks.deployment.golden import golden_rows
 from tasks.deployment.signing import signing_key
 from tasks.deployment.target import Target, threads_of
 from tasks.errors import DeploymentError
-from tasks.records import Artifact, Candidate, Json, Measurement, PreparedData, Record, Verdict
+from tasks.records import Artifact, Candidate, Json, Measurement, PreparedData, Record, Verdict, digest_of
 from tasks.store import Store, sha256_of
 
 
@@ -33,12 +33,12 @@ class Lineage(Record):
     project: str
     commit: str = Field(description="of the code; with a mark where the checkout had changes")
     settings: str = Field(description="digest of the settings")
-    run: str = Field("", description="the MLflow run that made the candidate; a reused candidate keeps its first run")
+    run: str = Field("", description="the MLflow run that packs; the same package keeps the run that packed it first")
 
 
 def pack(candidate: Candidate, built: Artifact, target: Target, measurement: Measurement, verdict: Verdict,
          prepared: PreparedData, lineage: Lineage, store: Store) -> Artifact:
-    """Write, sign and keep the package of a candidate for a target: a folder, named by its manifest's digest.
+    """Write, sign and keep the package of a candidate for a target: a folder, known by its manifest's digest.
 
     Raises DeploymentError for a model that cannot be packed and for numbers that are not this candidate's.
     """
@@ -54,7 +54,7 @@ def pack(candidate: Candidate, built: Artifact, target: Target, measurement: Mea
         facts = {"format": FORMAT, **_made(candidate, prepared, lineage), **_shown(target, measurement, verdict)}
         (folder / CARD).write_text(card(facts), encoding="utf-8")
         _seal(folder, facts, key)
-        return _keep(folder, key, store)
+        return _keep(folder, _identity(folder, facts), key, store)
 
 
 def artifact_of(folder: Path) -> Artifact:
@@ -128,8 +128,16 @@ def _seal(folder: Path, facts: dict[str, Any], key: Ed25519PrivateKey) -> None:
     (folder / SIGNATURE).write_bytes(sign((folder / MANIFEST).read_bytes(), key))
 
 
-def _keep(folder: Path, key: Ed25519PrivateKey, store: Store) -> Artifact:
-    place = store.root / "packages" / sha256_of(folder / MANIFEST)
+def _identity(folder: Path, facts: dict[str, Any]) -> str:
+    """What makes a package this one: all but the run that happened to pack it, and the card, which repeats the rest."""
+    lineage = {name: value for name, value in facts["lineage"].items() if name != "run"}
+    files = {name: sha256_of(folder / name) for name in CONTENTS - {CARD}}
+    return digest_of({**facts, "lineage": lineage, "files": files})
+
+
+def _keep(folder: Path, identity: str, key: Ed25519PrivateKey, store: Store) -> Artifact:
+    """Keep a package once: packed again by another run, it stays the one that it was, with its first run."""
+    place = store.root / "packages" / identity
     if not _holds(place, key):
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)

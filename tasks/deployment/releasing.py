@@ -33,6 +33,7 @@ from tasks.deployment.shelf import (
     history,
     pointer,
     released,
+    served,
     shelf,
     versions,
     withdrawn,
@@ -42,7 +43,9 @@ from tasks.errors import DeploymentError
 from tasks.records import Artifact, Measurement, Release, Verdict
 from tasks.store import Store, path_of, whole_or_nothing
 
-__all__ = ["ReleaseEvent", "current", "history", "reconcile", "release", "released", "rollback", "way_back"]
+__all__ = [
+    "ReleaseEvent", "current", "history", "reconcile", "release", "released", "rollback", "served", "way_back",
+]
 PATIENCE_S = 300
 UNFINISHED = ".unfinished-"
 

@@ -79,6 +79,23 @@ def released(project: str | None = None, target: str | None = None) -> tuple[Rel
     return tuple(release for release in found if release is not None)
 
 
+def served(project: str, target: str | None = None) -> Release:
+    """What a project serves, on the one target that it has or the one named.
+
+    Raises DeploymentError where nothing is released, or several targets are and none is named.
+    """
+    found = released(project, target)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(release.target for release in found)
+        raise DeploymentError(f"{project} is released for {names}. Choose one: --target {found[0].target}")
+    where = f"{project} for {target}" if target else project
+    have = sorted({f"{release.project} for {release.target}" for release in released()})
+    raise DeploymentError(f"nothing is released of {where} (there is: {', '.join(have) or 'nothing'}). "
+                          f"Release it: farrier run {project}")
+
+
 def versions(place: Path) -> tuple[int, ...]:
     """The numbers of the versions in a target's folder."""
     return tuple(sorted(int(path.name[1:]) for path in place.glob("v*") if VERSION.fullmatch(path.name)))

@@ -81,7 +81,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 
 def test_an_added_file_is_named(folder: Path) -> None:
     (folder / "weights.bin").write_bytes(b"1")
-    with pytest.raises(PackageError, match="weights.bin is not in the manifest"):
+    with pytest.raises(PackageError, match=r"weights\.bin is not in the manifest"):
         opened(folder)
 
 

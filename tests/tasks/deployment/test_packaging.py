@@ -35,6 +35,12 @@ def test_packing_again_gives_the_same_digest(pack_one: Pack) -> None:
     assert pack_one().package == pack_one().package
 
 
+def test_another_run_does_not_make_another_package(pack_one: Pack) -> None:
+    first = pack_one(run="run-1").package
+    assert pack_one(run="run-2").package == first
+    assert manifest_of(first)["lineage"]["run"] == "run-1"
+
+
 def test_another_model_gives_another_digest(pack_one: Pack) -> None:
     assert pack_one().package.sha256 != pack_one(0.25).package.sha256
 

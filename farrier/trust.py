@@ -1,0 +1,37 @@
+"""Which packages a command believes, and what "PACKAGE or PROJECT" means."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def trusted(project: str | None, named: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The public keys that a package must be signed with: those named, those of the project's settings, or our own."""
+    from tasks.deployment.signing import trusted_keys
+
+    return trusted_keys(named or _configured(project))
+
+
+def packages(subject: str, target: str | None) -> tuple[tuple[Path, ...], str | None]:
+    """The folders that a subject means, and the project where it is one: a package's folder, or what a project serves.
+
+    Raises DeploymentError for a project that serves nothing.
+    """
+    from serving.package import MANIFEST
+    from tasks.deployment.releasing import released, served
+    from tasks.store import path_of
+
+    if (Path(subject) / MANIFEST).is_file() or "/" in subject:
+        return (Path(subject),), None
+    found = released(subject) if target is None else ()
+    return tuple(path_of(release.package) for release in found or [served(subject, target)]), subject
+
+
+def _configured(project: str | None) -> tuple[Path, ...]:
+    from conf.settings import load
+    from tasks.errors import UnknownProject
+
+    try:
+        return load(project).deployment.trusted_keys if project else ()
+    except UnknownProject:  # released once, and its settings are gone: this machine's own keys are left
+        return ()
