@@ -40,9 +40,10 @@ def cores() -> int:
     return max(1, physical if quota is None else min(physical, int(quota)))
 
 
-def memory_bytes() -> int:
+def memory_bytes(cgroups: Path = CGROUPS, proc: Path = PROC) -> int:
     """How much memory this process may fill: the machine's, or less where a cgroup says so."""
-    limits = [int(text) for text in _settings("memory", "memory.max", "memory.limit_in_bytes") if text.isdigit()]
+    texts = _settings("memory", "memory.max", "memory.limit_in_bytes", cgroups, proc)
+    limits = [int(text) for text in texts if text.isdigit()]
     return min([_physical_memory(), *(limit for limit in limits if limit < UNLIMITED)])
 
 
@@ -62,7 +63,7 @@ def _quota(text: str) -> float | None:
     return None if quota in ("max", "-1") else int(quota) / int(period[0] if period else 100_000)
 
 
-def _settings(controller: str, v2: str, v1: str, cgroups: Path = CGROUPS, proc: Path = PROC) -> Iterator[str]:
+def _settings(controller: str, v2: str, v1: str, cgroups: Path, proc: Path) -> Iterator[str]:
     """The text of one setting in this process's cgroup and in each one above it, in both versions of cgroups."""
     for folder in _cgroups_of(controller, cgroups, proc):
         for name in (v2, v1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,10 +14,10 @@ from tasks.records import Budgets, Evidence, Record
 class Target(Record):
     """One target: a file of conf/targets."""
 
-    name: str
+    name: str = Field(min_length=1)
     description: str = ""
     runtime: AnyRuntime
-    threads: int | Literal["all"] = Field("all", description="'all': every core that this machine grants")
+    threads: Annotated[int, Field(ge=1)] | Literal["all"] = Field("all", description="'all': each core that we may use")
     scenario: Literal["single-stream", "offline"] = Field("single-stream", description="the one its users have")
     budgets: Budgets = Budgets()
     accepts: tuple[Evidence, ...] = Field(("measured",), description="the evidence that can meet a budget")

@@ -13,4 +13,6 @@ from tasks.deployment.runtimes.torch import Torch
 RUNTIMES = (OnnxRuntime, Sklearn, Torch, Echo)
 AnyRuntime = Annotated[OnnxRuntime | Sklearn | Torch | Echo, Field(discriminator="kind")]
 
-__all__ = ["RUNTIMES", "AnyRuntime", "Echo", "Feeds", "OnnxRuntime", "Predict", "Runtime", "Sklearn", "Torch", "answers_of"]
+__all__ = [
+    "RUNTIMES", "AnyRuntime", "Echo", "Feeds", "OnnxRuntime", "Predict", "Runtime", "Sklearn", "Torch", "answers_of",
+]
