@@ -16,8 +16,8 @@ import traceback
 from collections.abc import Callable
 from functools import cache
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
-from typing import Any, TypeVar
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any, TypeVar, cast
 
 from tasks.errors import FarrierError
 
@@ -25,6 +25,7 @@ Result = TypeVar("Result")
 HEAVY = ["numpy", "pandas", "pyarrow.parquet", "onnx", "onnxruntime", "sklearn.ensemble", "sklearn.pipeline",
          "sklearn.compose", "sklearn.linear_model", "torch", "skl2onnx", "skops.io"]
 PR_SET_PDEATHSIG = 1
+CHILDREN: set[ForkServerProcess] = set()
 
 
 class ChildFailed(FarrierError):
@@ -57,23 +58,29 @@ def run_apart(work: Callable[..., Result], *args: Any, threads: int = 1, seed: i
     child = context().Process(target=_serve, args=(theirs, work, args, threads, seed), daemon=True)
     child.start()
     theirs.close()
+    CHILDREN.add(child)
     try:
         answer, failure = _receive(ours, child)
     finally:
-        if child.is_alive():
-            child.join(timeout=0.5)
-        if child.is_alive():
-            child.kill()
+        CHILDREN.discard(child)
+        child.join(timeout=0.5)
+        child.kill()
         child.join()
         ours.close()
     if failure is not None:
         raise failure
-    return answer
+    return cast("Result", answer)
+
+
+def stop_all() -> None:
+    """Kill every child at work: whoever waits for one gets ChildFailed. For the moment that a run is interrupted."""
+    for child in tuple(CHILDREN):
+        child.kill()
 
 
 def _receive(ours: Connection, child: Any) -> tuple[Any, BaseException | None]:
     try:
-        return ours.recv()
+        return cast("tuple[Any, BaseException | None]", ours.recv())
     except EOFError:
         child.join()
         return None, ChildFailed(f"a child process ended with exit code {child.exitcode} and no answer "
@@ -87,7 +94,7 @@ def _serve(theirs: Connection, work: Callable[..., Any], args: tuple[Any, ...], 
     set_seed(seed)
     try:
         theirs.send((work(*args), None))
-    except BaseException as problem:
+    except BaseException as problem:  # noqa: BLE001 the parent decides what to do with it
         problem.add_note("in a child process:\n" + traceback.format_exc())
         theirs.send((None, _portable(problem)))
 
@@ -120,5 +127,5 @@ def set_seed(seed: int) -> None:
     import torch
 
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 for libraries that still draw from it
     torch.manual_seed(seed)

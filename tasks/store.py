@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -34,6 +35,22 @@ def sha256_of(path: Path) -> str:
     """The sha256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_at(path: Path) -> str:
+    """The sha256 of a file, or that of a folder's manifest.json if every file that it names has the digest it says."""
+    if path.is_file():
+        return sha256_of(path)
+    manifest = path / "manifest.json"
+    if not manifest.is_file():
+        return "no manifest"
+    files = json.loads(manifest.read_bytes())["files"]
+    changed = [name for name, facts in files.items() if not _is(path / name, facts["sha256"])]
+    return f"changed: {', '.join(sorted(changed))}" if changed else sha256_of(manifest)
+
+
+def _is(file: Path, digest: str) -> bool:
+    return file.is_file() and sha256_of(file) == digest
 
 
 @contextmanager
@@ -78,10 +95,10 @@ class Store:
     def fetch(self, artifact: Artifact) -> Path:
         """The artifact's file. Raises CorruptedArtifact where its bytes are not those that were put."""
         path = path_of(artifact)
-        if not path.is_file():
+        if not path.exists():
             raise CorruptedArtifact(f"artifact {artifact.sha256[:12]} is gone from {path}. Run again: it is rebuilt.")
-        if (found := sha256_of(path)) != artifact.sha256:
-            raise CorruptedArtifact(f"artifact {path} has sha256 {found[:12]}…, not {artifact.sha256[:12]}…: "
+        if (found := digest_at(path)) != artifact.sha256:
+            raise CorruptedArtifact(f"artifact {path} has digest {found[:40]}, not {artifact.sha256[:12]}…: "
                                     f"its bytes changed. Run again: it is rebuilt.")
         return path
 
@@ -92,11 +109,8 @@ class Store:
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".scratch-") as folder:
             yield Path(folder)
 
-    def corrupted(self, record: Record) -> tuple[Artifact, ...]:
-        """The artifacts inside a record, at any depth, that cannot be fetched."""
-        return tuple(a for a in artifacts_in(record) if not self._is_whole(a))
-
-    def _is_whole(self, artifact: Artifact) -> bool:
+    def holds(self, artifact: Artifact) -> bool:
+        """Whether the artifact can be fetched."""
         try:
             return self.fetch(artifact) is not None
         except CorruptedArtifact:

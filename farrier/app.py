@@ -1,0 +1,70 @@
+"""The command line's root: which verbs there are, and what an error looks like. A verb is loaded when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from cyclopts import App, CycloptsError
+
+USAGE, FAILED, INTERRUPTED = 2, 1, 130
+
+app = App(name="farrier", help="Raw rows to a model that runs, proven, on the hardware you have.", version="0.1.0",
+          help_format="plaintext")
+VERBS = {
+    "new": "Profile a file of rows and write a project for it.",
+    "run": "Run a project's pipeline: data, training, optimization, deployment.",
+    "runs": "What ran, when, and how it ended.",
+    "report": "The report of a run.",
+    "predict": "Rows in, rows with predictions out.",
+    "verify": "Check a package or a release offline.",
+    "releases": "What is released where; history and rollback.",
+    "targets": "The targets, and which of them this machine can build and measure.",
+    "monitor": "Compare what a release was asked with what it was trained on.",
+    "schedule": "Run a project by the clock.",
+    "retrain": "Ask a worker for a run now.",
+    "worker": "The process that executes scheduled and asked-for runs.",
+    "ui": "Open MLflow's and Prefect's pages on this machine.",
+    "doctor": "What is fine here, what is not, and the command that mends it.",
+}
+for verb, summary in VERBS.items():
+    app.command(f"farrier.{verb}:{verb}", name=verb, help=summary)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 failed, 2 usage, 3 ran but nothing could be released."""
+    try:
+        result: Any = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as mistake:
+        _complain(f"{mistake}\nSee: {command()} --help")
+        sys.exit(USAGE)
+    except KeyboardInterrupt:
+        _complain("stopped. Finished work is kept: the same command goes on from there.")
+        sys.exit(INTERRUPTED)
+    except Exception as problem:  # noqa: BLE001 what is not ours is raised again
+        sys.exit(_explained(problem))
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _explained(problem: Exception) -> int:
+    """Print what went wrong on purpose and give its exit code; what was not foreseen keeps its traceback."""
+    from serving.package import PackageError
+    from tasks.errors import FarrierError, SettingsError
+
+    if not isinstance(problem, FarrierError | PackageError):
+        raise problem
+    _complain(str(problem))
+    return USAGE if isinstance(problem, SettingsError) else FAILED
+
+
+def command() -> str:
+    """How this very command is called from here, to print next commands that work as printed."""
+    called = os.path.relpath(sys.argv[0]) if os.path.basename(sys.argv[0]) == "farrier" else ".venv/bin/farrier"  # noqa: PTH119
+    return called if not called.startswith("..") else sys.argv[0]
+
+
+def _complain(text: str) -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(f"farrier: {text}", style="red", markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,110 @@
+"""What a run came to, for people and for scripts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from farrier.app import command
+from tasks.records import Measurement
+from tasks.report import sentences, words
+
+if TYPE_CHECKING:
+    from conf.settings import Settings
+    from flows.chronicle import Outcome
+    from flows.deployment import Deployed
+
+
+def show(outcome: Outcome, *, json: bool) -> None:
+    """Print the tables, what was decided, and what to do next; or all of it as JSON."""
+    if json:
+        print(outcome.summary.model_dump_json(indent=1))
+        return
+    console = Console(width=None if Console().is_terminal else 160)
+    metric = outcome.trained.champion.primary if outcome.trained else ""
+    for each in outcome.deployed:
+        console.print(_table(each, metric))
+        console.print(_decision(each), highlight=False, soft_wrap=True)
+        console.print()
+    _closing(outcome, console)
+
+
+def show_plan(settings: Settings, *, json: bool) -> int:
+    """Print what a run would do, having checked that it can."""
+    from tasks.optimization.recipes import plan
+
+    recipes = plan(settings.optimization, settings.training.families, None)
+    if json:
+        print(settings.model_dump_json(indent=1))
+        return 0
+    console = Console()
+    console.print(f"{settings.project}: {settings.data.source.canonical()}", highlight=False)
+    console.print(f"training      {', '.join(family.kind for family in settings.training.families)}", highlight=False)
+    console.print(f"optimization  {', '.join(recipe.name for recipe in recipes)}", highlight=False, soft_wrap=True)
+    console.print(f"deployment    {', '.join(target.name for target in settings.targets)}", highlight=False)
+    console.print(f"Nothing was run. To run it: {command()} run {settings.project}", highlight=False)
+    return 0
+
+
+def _table(each: Deployed, metric: str) -> Table:
+    story = each.story
+    title = f"{story.name}: {words.name_of(story.scenario)}, {story.threads} thread(s)"
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for name, justify in (("candidate", "left"), (metric, "left"), ("p50", "right"), ("p99", "right"),
+                          ("rows/s", "right"), ("cpu s/1,000", "right"), ("size", "right"), ("verdict", "left")):
+        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=name != "verdict")
+    for row in sorted(story.measured, key=lambda row: row.cpu_s_per_1000.value):
+        table.add_row(*_cells(row, metric), _fate(each, row.candidate),
+                      style="bold green" if story.release and story.release.candidate == row.candidate else "")
+    for failed in story.failed:
+        table.add_row(failed.name, "", "", "", "", "", "", failed.reason.splitlines()[0][:80], style="dim")
+    return table
+
+
+def _cells(row: Measurement, metric: str) -> tuple[str, ...]:
+    return (row.candidate, words.quality(row.quality, metric), words.milliseconds(row.latency_p50_ms.value),
+            words.milliseconds(row.latency_p99_ms.value), f"{row.throughput_per_s.value:,.0f}",
+            words.number(row.cpu_s_per_1000.value), words.size(row.size_bytes))
+
+
+def _fate(each: Deployed, candidate: str) -> str:
+    return sentences.fate(each.story, candidate)
+
+
+def _decision(each: Deployed) -> str:
+    story = each.story
+    if story.release is not None:
+        released = f"released: v{story.release.version}, {story.release.candidate}"
+        return f"{released}; {sentences.certified(story.release.verdict)}"
+    reason = story.refusal.reason if story.refusal else "nothing was chosen"
+    return f"not released: {reason}"
+
+
+def _closing(outcome: Outcome, console: Console) -> None:
+    summary = outcome.summary
+    console.print(f"{summary.project}: {summary.status} in {summary.seconds:.0f} s; {summary.made} results made, "
+                  f"{summary.reused} reused", highlight=False)
+    if summary.report:
+        console.print(f"report  {_near(summary.report)}", highlight=False, soft_wrap=True)
+    console.print("\nNext:", highlight=False)
+    for purpose, text in _next_commands(outcome):
+        console.print(f"  {purpose:<24} {text}", highlight=False, soft_wrap=True)
+
+
+def _next_commands(outcome: Outcome) -> list[tuple[str, str]]:
+    project, farrier = outcome.summary.project, command()
+    released = outcome.summary.releases
+    target = f" --target {released[0].target}" if released else ""
+    predict = [("predict", f"{farrier} predict {project} ROWS.csv{target}")] if released else []
+    return [("browse the experiments", f"{farrier} ui"), *predict,
+            ("use your own data", f"{farrier} new NAME --data FILE --target COLUMN")]
+
+
+def _near(path: str) -> str:
+    near = os.path.relpath(path)
+    return near if not near.startswith("..") else str(Path(path))

@@ -1,0 +1,196 @@
+"""What a run leaves behind however it ends: its summary, its report, and MLflow's run over all the others."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pyarrow.parquet as pq
+import yaml
+from tasks.optimization.attribution import attribute
+
+from conf.settings import Settings
+from flows import publishing
+from flows.deployment import Deployed
+from flows.run import Run, Status, Summary, code_commit, now, write
+from flows.training import Trained
+from tasks.data import preparation
+from tasks.deployment.packaging import Lineage
+from tasks.records import Candidate, Failed, Measurement, PreparedData, Record
+from tasks.report.page import render
+from tasks.report.story import Lineage as StoryLineage
+from tasks.report.story import Story
+from tasks.store import Store, whole_or_nothing
+from tasks.telling import PROGRESS
+from tasks.tracking import Attachment, Entry, Tracking
+
+Given = TypeVar("Given")
+
+
+class Outcome(Record):
+    """What a pipeline run came to: its summary, and what each stage gave as far as the run went."""
+
+    summary: Summary
+    prepared: PreparedData | None = None
+    trained: Trained | None = None
+    candidates: tuple[Candidate | Failed, ...] = ()
+    deployed: tuple[Deployed, ...] = ()
+
+
+class Tally(logging.Handler):
+    """Counts which steps were made and which were reused, by what they say while they work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reused: list[str] = []
+        self.made: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts = getattr(record, "progress", None)
+        if facts and facts["event"] == "finished" and facts.get("step") not in ("record", "release"):
+            (self.reused if facts["reused"] else self.made).append(facts["name"])
+
+
+class Chronicle:
+    """The story of one run while it is told."""
+
+    def __init__(self, settings: Settings, run: Run, tally: Tally) -> None:
+        self.settings, self.run, self.tally = settings, run, tally
+        self.started, self._clock = now(), time.monotonic()
+        self.tracking = Tracking(run.tracking_uri)
+        self.lineage = Lineage(project=settings.project, commit=code_commit(), settings=settings.digest(),
+                               run=self._open())
+        self.progress = publishing.Progress(stages=4)
+        self.outcome = Outcome(summary=self._summary("running"))
+        write(self.outcome.summary)
+
+    def note(self, **stage: Given) -> Given:
+        """Keep what a stage gave; returns it."""
+        self.outcome = self.outcome.model_copy(update=dict(stage))
+        self.progress.advance()
+        return next(iter(stage.values()))
+
+    def end(self, status: Status, error: str = "") -> None:
+        """Write the report and the summary, and tell MLflow how it ended."""
+        report = self._report() if self.outcome.deployed else None
+        summary = self._summary(status, report, error)
+        self.outcome = self.outcome.model_copy(update={"summary": summary})
+        write(summary)
+        self._tell(summary, report)
+
+    def verdict(self) -> Status:
+        """How a run that came to its end ended."""
+        if not self.outcome.deployed:
+            return "finished"
+        return "released" if any(each.story.release for each in self.outcome.deployed) else "refused"
+
+    def _open(self) -> str:
+        """Begin MLflow's run over all the others; '' while MLflow does not answer."""
+        self.tracking.post(Entry(key=self.run.key, experiment=self.run.project, name=self.run.key, status="RUNNING",
+                                 tags=self._tags("running")))
+        return self.tracking.run_id(self.run.key, self.run.project)
+
+    def _tags(self, status: Status) -> dict[str, str]:
+        return {"farrier.kind": "pipeline", "farrier.status": status, "farrier.commit": code_commit(),
+                "farrier.settings": self.settings.digest(), "farrier.flow_run": self.run.flow_run,
+                "farrier.flow_run_url": publishing.flow_run_url(), "farrier.run": self.run.key,
+                "mlflow.note.content": f"Prefect flow run: {publishing.flow_run_url()}"}
+
+    def _tell(self, summary: Summary, report: Path | None) -> None:
+        failed = {"failed": "FAILED", "interrupted": "KILLED"}
+        attachments = [Attachment(name="settings.yaml", text=_yaml(self.settings))]
+        if report is not None:
+            attachments.append(Attachment(name="report.html", artifact=Store().put(report)))
+        self.tracking.post(Entry(
+            key=self.run.key, experiment=self.run.project, name=self.run.key,
+            status=failed.get(summary.status, "FINISHED"), tags=self._tags(summary.status),
+            params={"profile": os.environ.get("FARRIER_PROFILE", "local"), "targets": ",".join(
+                target.name for target in self.settings.targets)},
+            metrics={"seconds": summary.seconds, "released": float(len(summary.releases)),
+                     "refused": float(len(summary.refusals)), "reused": float(summary.reused)},
+            attachments=tuple(attachments)))
+
+    def _summary(self, status: Status, report: Path | None = None, error: str = "") -> Summary:
+        outcome = getattr(self, "outcome", None)
+        deployed = outcome.deployed if outcome else ()
+        return Summary(
+            key=self.run.key, project=self.run.project, status=status, started=self.started, pid=os.getpid(),
+            seconds=round(time.monotonic() - self._clock, 1), error=error, report=str(report or ""),
+            champion=outcome.trained.champion.family if outcome and outcome.trained else "",
+            releases=tuple(each.story.release for each in deployed if each.story.release),
+            refusals=tuple(each.story.refusal for each in deployed if each.story.refusal),
+            reused=len(self.tally.reused), made=len(self.tally.made))
+
+    def _report(self) -> Path:
+        page = self.run.folder / "report.html"
+        with whole_or_nothing(page) as partial:
+            partial.write_text(render(self.story()), encoding="utf-8")
+        publishing.link("report", page.as_uri(), "the report of this run")
+        return page
+
+    def story(self) -> Story:
+        """Everything that the report tells of a run that went to its end."""
+        prepared, trained, store = self.outcome.prepared, self.outcome.trained, Store()
+        assert prepared is not None  # noqa: S101 a report is of a whole run
+        assert trained is not None  # noqa: S101
+        quarantined = pq.read_table(store.fetch(prepared.quarantine), columns=["reason"]).column("reason")
+        measured = {each.story.name: [m for m in each.story.measurements if isinstance(m, Measurement)]
+                    for each in self.outcome.deployed}
+        return Story(
+            project=self.run.project, started=self.started, finished=now(),
+            seconds=round(time.monotonic() - self._clock, 1), prepared=prepared,
+            expectations=json.loads(store.fetch(prepared.expectations).read_text(encoding="utf-8")),
+            quarantine=dict(Counter(quarantined.to_pylist())), trained=trained.models, champion=trained.champion.family,
+            candidates=self.outcome.candidates, targets=tuple(each.story for each in self.outcome.deployed),
+            attributions=attribute(self.outcome.candidates, measured), reused=tuple(self.tally.reused),
+            lineage=StoryLineage(
+                data_digest=prepared.snapshot.sha256, code_commit=code_commit(), settings_digest=self.settings.digest(),
+                mlflow_run=self.lineage.run, prefect_run=self.run.flow_run),
+            settings=_yaml(self.settings), **self._picture(prepared, store))
+
+    def _picture(self, prepared: PreparedData, store: Store) -> dict[str, Any]:
+        """The confusion or the residuals, on the test rows, of the first target's certified candidate."""
+        certified = next((each for each in self.outcome.deployed if each.answers and each.story.verdict), None)
+        if certified is None or certified.answers is None or certified.story.verdict is None:
+            return {}
+        answers = np.load(store.fetch(certified.answers))
+        truth = preparation.target(preparation.load(prepared.test, store), prepared.data_schema)
+        name = certified.story.release.candidate if certified.story.release else certified.story.verdict.candidate
+        if prepared.data_schema.task == "regression":
+            pairs = tuple((float(t), float(a)) for t, a in zip(truth, answers, strict=True))
+            return {"pictured": name, "residuals": pairs}
+        counts = np.zeros((len(prepared.data_schema.classes),) * 2, dtype=int)
+        np.add.at(counts, (truth, answers.argmax(axis=1)), 1)
+        return {"pictured": name, "confusion": tuple(tuple(int(n) for n in row) for row in counts)}
+
+
+@contextmanager
+def chronicled(settings: Settings, run: Run) -> Iterator[Chronicle]:
+    """Tell the story of the block: how it ended is written down whatever ends it."""
+    tally = Tally()
+    PROGRESS.addHandler(tally)
+    chronicle = Chronicle(settings, run.model_copy(update={"flow_run": publishing.flow_run_id()}), tally)
+    try:
+        yield chronicle
+    except KeyboardInterrupt:
+        chronicle.end("interrupted", "stopped by the user")
+        raise
+    except BaseException as problem:
+        chronicle.end("failed", f"{type(problem).__name__}: {problem}")
+        raise
+    else:
+        chronicle.end(chronicle.verdict())
+    finally:
+        PROGRESS.removeHandler(tally)
+
+
+def _yaml(settings: Settings) -> str:
+    return yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,181 @@
+"""The deployment stage: build, measure, select, certify, package, release; one release a target, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect import flow
+from tasks.deployment.selection import Judged, Selection
+
+from flows import publishing
+from flows.gathering import Made, one
+from flows.recording import post, record_deployment, record_release, record_target
+from flows.run import Run
+from flows.training import Trained
+from tasks.deployment.gate import Certified
+from tasks.deployment.hardware import machine_digest
+from tasks.deployment.packaging import Lineage
+from tasks.deployment.settings import DeploymentSettings
+from tasks.deployment.steps import certify, measure, pack, release, select
+from tasks.deployment.target import Target, threads_of
+from tasks.errors import DeploymentError
+from tasks.records import (
+    Artifact,
+    Candidate,
+    Failed,
+    Measurement,
+    Miss,
+    PreparedData,
+    Record,
+    Refusal,
+    Release,
+    TrainedModel,
+    Verdict,
+)
+from tasks.report.markdown import deployment_markdown
+from tasks.report.story import TargetStory
+from tasks.telling import say
+from tasks.tracking import Attachment, Tracking
+
+
+class Deployed(Record):
+    """What happened on one target, and the answers of the one that was certified."""
+
+    story: TargetStory
+    answers: Artifact | None = None
+
+
+class Work(Record):
+    """What every target of a run has in common."""
+
+    candidates: tuple[Candidate, ...]
+    champion: TrainedModel
+    prepared: PreparedData
+    settings: DeploymentSettings
+    lineage: Lineage
+    run: Run
+
+    @property
+    def refresh(self) -> bool:
+        return "deployment" in self.run.refresh
+
+
+@flow(name="deployment", flow_run_name="deployment {run.project}")
+def deployment(
+    candidates: tuple[Candidate | Failed, ...], trained: Trained, prepared: PreparedData, settings: DeploymentSettings,
+    targets: tuple[Target, ...], lineage: Lineage, run: Run,
+) -> tuple[Deployed, ...]:
+    """Find, for each target, the best model that it can afford; targets are measured one after the other."""
+    made = tuple(candidate for candidate in candidates if isinstance(candidate, Candidate))
+    work = Work(candidates=made, champion=trained.champion, prepared=prepared, settings=settings, lineage=lineage,
+                run=run)
+    say("stage", "deployment", steps=5 * len(targets))
+    done = tuple(_deploy(target, work) for target in targets)
+    text = "\n\n".join(deployment_markdown(each.story, trained.champion.primary) for each in done)
+    publishing.markdown("deployment", text)
+    record_deployment(run, sum(each.story.release is not None for each in done),
+                      sum(each.story.refusal is not None for each in done), text)
+    return done
+
+
+def _deploy(target: Target, work: Work) -> Deployed:
+    measured = one(measure, work.candidates, target, work.prepared, work.settings.measurement, work.champion.primary,
+                   machine_digest(), refresh=work.refresh)
+    numbers = tuple(m for m in measured.result if isinstance(m, Measurement))
+    chosen = one(select, work.candidates, numbers, work.champion, target, work.prepared, _rules(work),
+                 refresh=work.refresh).result
+    story = _story(target, tuple(measured.result), chosen)
+    done = Deployed(story=story.model_copy(update={"refusal": chosen})) if isinstance(chosen, Refusal) \
+        else _certified(target, chosen, story, numbers, work)
+    _record(target, measured, done, work)
+    return done
+
+
+def _certified(
+    target: Target, selection: Selection, story: TargetStory, numbers: Sequence[Measurement], work: Work
+) -> Deployed:
+    """Send the chosen one to the gate; where it does not pass, the unoptimized champion may, since it is the same model."""
+    tried: list[Certified] = []
+    for name in (selection.chosen, *selection.fallback):
+        tried.append(one(certify, _named(work.candidates, name), work.champion, target, work.prepared, _rules(work),
+                         refresh=work.refresh).result)
+        if tried[-1].verdict.outcome == "pass":
+            return _released(target, tried[-1], story, numbers, work)
+    verdict = tried[0].verdict
+    refusal = Refusal(target=target.name, nearest=selection.chosen, misses=_missed(verdict), reason=_why(verdict))
+    return Deployed(story=story.model_copy(update={"verdict": verdict, "refusal": refusal}), answers=tried[0].answers)
+
+
+def _released(
+    target: Target, passed: Certified, story: TargetStory, numbers: Sequence[Measurement], work: Work
+) -> Deployed:
+    """Package and release; MLflow knows of a release before the pointer moves."""
+    verdict = passed.verdict
+    candidate = _named(work.candidates, verdict.candidate)
+    measured = next(m for m in numbers if m.candidate == candidate.name)
+    package = one(pack, candidate, target, measured, verdict, work.prepared, work.lineage, refresh=work.refresh).result
+    try:
+        _announce(package, verdict, measured, candidate, work)
+        made = release(package, verdict, measured, work.lineage.run, work.settings.trusted_keys)
+    except DeploymentError as refused:
+        refusal = Refusal(target=target.name, nearest=candidate.name, misses=(), reason=str(refused))
+        return Deployed(story=story.model_copy(update={"verdict": verdict, "refusal": refusal}), answers=passed.answers)
+    update = {"verdict": verdict, "release": made, "chosen": candidate.name}
+    return Deployed(story=story.model_copy(update=update), answers=passed.answers)
+
+
+def _announce(
+    package: Artifact, verdict: Verdict, measured: Measurement, candidate: Candidate, work: Work
+) -> None:
+    """Tell MLflow of a release that is about to be; raises TrackingUnavailable where it cannot be told."""
+    draft = Release(project=work.run.project, target=measured.target, version=0, candidate=candidate.name,
+                    package=package, verdict=verdict, measurement=measured, created="")
+    files = tuple(Attachment(name=f"release/{name}", text=_text(package, name)) for name in ("card.md", "manifest.json"))
+    verdict_text = Attachment(name="release/verdict.json", text=verdict.model_dump_json(indent=1))
+    post(work.run.tracking_uri, [record_release(work.run, draft, candidate, (*files, verdict_text), work.prepared)])
+    Tracking(work.run.tracking_uri).require_delivered()
+
+
+def _text(package: Artifact, name: str) -> str:
+    from tasks.store import path_of
+
+    return (path_of(package) / name).read_text(encoding="utf-8")
+
+
+def _story(target: Target, measured: tuple[Measurement | Failed, ...], chosen: Selection | Refusal) -> TargetStory:
+    selection = chosen if isinstance(chosen, Selection) else None
+    rows: Sequence[Judged] = selection.rows if selection else ()
+    return TargetStory(
+        name=target.name, budgets=target.budgets, scenario=target.scenario, threads=threads_of(target),
+        measurements=measured, misses={row.candidate: row.misses for row in rows},
+        front=selection.front if selection else (), chosen=selection.chosen if selection else None)
+
+
+def _record(target: Target, measured: Made[list[Measurement | Failed]], done: Deployed, work: Work) -> None:
+    outcomes = {name: "; ".join(miss.what for miss in misses) or "fits" for name, misses in done.story.misses.items()}
+    if done.story.release is not None:
+        outcomes[done.story.release.candidate] = "released"
+    record_target(work.run, target.name, measured, {c.name: c for c in work.candidates}, outcomes,
+                  work.champion.primary)
+
+
+def _rules(work: Work) -> DeploymentSettings:
+    """What selecting and certifying depend on: how long was measured is no part of it."""
+    return work.settings.model_copy(update={"measurement": type(work.settings.measurement)(), "trusted_keys": ()})
+
+
+def _named(candidates: Sequence[Candidate], name: str) -> Candidate:
+    return next(candidate for candidate in candidates if candidate.name == name)
+
+
+def _missed(verdict: Verdict) -> tuple[Miss, ...]:
+    return tuple(Miss(what=f"certification of {c.name}", value=c.drop.high, allowed=c.margin)
+                 for c in (verdict.overall, *verdict.slices) if c.outcome != "pass" and not c.advisory)
+
+
+def _why(verdict: Verdict) -> str:
+    held = [c for c in (verdict.overall, *verdict.slices) if c.outcome != "pass" and not c.advisory]
+    return "; ".join(f"{c.name} is {c.outcome}: the drop in {c.metric} may be {c.drop.high:.4f}, the margin is "
+                     f"{c.margin:.4f}" + (f", {c.rows_needed} rows would decide" if c.rows_needed else "") for c in held)
+
+

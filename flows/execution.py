@@ -1,0 +1,57 @@
+"""A run from outside Prefect: one at a time for a project, a server, warm imports, then the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from conf.settings import Settings
+from flows import run as runs
+from flows.server import prefect_server
+from tasks.processes import warm_up
+from tasks.store import state
+from tasks.telling import say
+
+if TYPE_CHECKING:
+    from flows.chronicle import Outcome
+
+
+def execute(settings: Settings, *, only: str | None = None, start: str | None = None) -> Outcome:
+    """Run the pipeline of a project to its end; raises what stopped it."""
+    run = runs.begin(settings.project, tracking_uri=settings.tracking.uri, only=only, start=start)
+    warm_up()
+    say("preparing", "starting the Prefect server and MLflow")
+    with alone(settings.project), prefect_server(lambda: _import(settings)):
+        from flows.pipeline import pipeline
+
+        return pipeline.with_options(task_runner=settings.orchestration.task_runner())(settings, run)
+
+
+@contextmanager
+def alone(project: str) -> Iterator[None]:
+    """One run of a project at a time: a second waits for the first, and says so."""
+    lock = FileLock(state("runs", project) / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say("waiting", f"another run of {project} is under way; this one waits for it, then reuses its results")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _import(settings: Settings) -> None:
+    """Load what a run needs while the server comes up; MLflow makes its database on the first visit."""
+    from tasks.tracking import Tracking
+
+    visit = Thread(target=Tracking(settings.tracking.uri).visit)
+    visit.start()
+    import flows.pipeline  # noqa: F401
+
+    visit.join()

@@ -1,0 +1,51 @@
+"""What Prefect's UI shows of a run: Markdown, links and progress, beside the flow runs themselves."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    update_progress_artifact,
+)
+from prefect.runtime import flow_run
+
+
+def markdown(stage: str, text: str) -> None:
+    """A stage's result, to read."""
+    create_markdown_artifact(text, key=stage)
+
+
+def link(key: str, address: str, text: str) -> None:
+    """A way out of Prefect's UI: to MLflow, or to the report."""
+    create_link_artifact(address, link_text=text, key=key)
+
+
+class Progress:
+    """How far a pipeline is, in stages."""
+
+    def __init__(self, stages: int) -> None:
+        self.stages = stages
+        self.done = 0
+        made = create_progress_artifact(0.0, key="progress", description="stages finished")
+        self.artifact = made if isinstance(made, UUID) else None
+
+    def advance(self) -> None:
+        """One more stage is finished."""
+        self.done += 1
+        if self.artifact is not None:
+            update_progress_artifact(self.artifact, 100.0 * self.done / self.stages)
+
+
+def flow_run_id() -> str:
+    """The Prefect flow run that this code runs in; '' outside of one."""
+    return str(flow_run.get_id() or "")
+
+
+def flow_run_url() -> str:
+    """Where Prefect's UI shows this flow run; '' outside of one."""
+    return str(flow_run.get_flow_run_ui_url() or "")
+
+

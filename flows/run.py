@@ -1,0 +1,116 @@
+"""One run of a project: who it is, which stages it repeats, and what it leaves for `farrier runs` and `report`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.records import Record, Refusal, Release
+from tasks.store import CHECKOUT, home, state, whole_or_nothing
+
+Status = Literal["running", "released", "refused", "finished", "failed", "interrupted"]
+STAGES = ("data", "training", "optimization", "deployment")
+
+
+class Run(Record):
+    """What each stage's flow is told of the run that it is part of."""
+
+    key: str
+    project: str
+    tracking_uri: str = ""
+    flow_run: str = Field("", description="the Prefect flow run of the pipeline")
+    refresh: tuple[str, ...] = Field((), description="stages whose results are made again")
+    last: str = Field("deployment", description="the stage after which the run stops")
+
+    def goes_past(self, stage: str) -> bool:
+        """Whether the run goes on after a stage."""
+        return STAGES.index(stage) < STAGES.index(self.last)
+
+    @property
+    def folder(self) -> Path:
+        """Where the run keeps its report and summary."""
+        return state("runs", self.project, self.key)
+
+
+class Summary(Record):
+    """A run in short, as `farrier runs` lists it."""
+
+    key: str
+    project: str
+    status: Status
+    started: str
+    seconds: float = 0.0
+    pid: int = 0
+    champion: str = ""
+    releases: tuple[Release, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    reused: int = 0
+    made: int = 0
+    report: str = ""
+    error: str = ""
+
+
+def begin(project: str, *, tracking_uri: str = "", only: str | None = None, start: str | None = None) -> Run:
+    """A fresh run: `only` repeats one stage and stops after it, `start` repeats it and all that follow."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    refresh = (only,) if only else STAGES[STAGES.index(start):] if start else ()
+    return Run(key=f"{stamp}-{secrets.token_hex(3)}", project=project, tracking_uri=tracking_uri,
+               refresh=refresh, last=only or "deployment")
+
+
+def write(summary: Summary) -> None:
+    """Keep a run's summary beside its report."""
+    with whole_or_nothing(state("runs", summary.project, summary.key) / "summary.json") as partial:
+        partial.write_text(summary.model_dump_json(indent=1), encoding="utf-8")
+
+
+def summaries(project: str | None = None) -> list[Summary]:
+    """Every run of a project, or of all, newest first; one whose process is gone is `interrupted`."""
+    folder = home() / "state" / "runs"
+    files = folder.glob(f"{project or '*'}/*/summary.json")
+    read = [Summary.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
+    return sorted((_as_it_is(summary) for summary in read), key=lambda summary: summary.key, reverse=True)
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@cache
+def code_commit() -> str:
+    """The checkout's commit, with a plus sign where files differ from it; empty outside of git."""
+    commit = _git("rev-parse", "HEAD")
+    return f"{commit}+" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _as_it_is(summary: Summary) -> Summary:
+    gone = summary.status == "running" and not _alive(summary.pid)
+    return summary.model_copy(update={"status": "interrupted"}) if gone else summary
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
+
+

@@ -1,0 +1,199 @@
+"""One Prefect server per FARRIER_HOME: whoever needs one first starts it, whoever leaves last stops it.
+
+Users hold a shared lock while they use the server; the last to leave is the one who can take the lock alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from tasks.errors import OrchestrationError
+from tasks.store import state, whole_or_nothing
+
+READY_TIMEOUT_S = 180
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_CLI_PROMPT": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+}
+
+
+@contextmanager
+def prefect_server(meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
+    """The address of a Prefect API for the block: the one that the environment names, else this home's own.
+
+    The environment says where it is from the start, so that `meanwhile` may import Prefect while the server comes up.
+    """
+    configured = os.environ.get("PREFECT_API_URL")
+    if configured:
+        yield _answering(configured)
+        return
+    with (state("prefect") / "users.lock").open("w") as users, _told(environment()):
+        url = _join(users, meanwhile)
+        try:
+            yield url
+        finally:
+            _leave(users)
+
+
+@contextmanager
+def _told(variables: dict[str, str]) -> Iterator[None]:
+    """Environment variables for the block; those that are set already stay as they are."""
+    names = (*variables, "PREFECT_API_URL")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update({name: value for name, value in variables.items() if before[name] is None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None) if value is None else os.environ.__setitem__(name, value)
+
+
+def server_address() -> str | None:
+    """The API address of this home's server where one answers now."""
+    facts = _facts()
+    return facts["url"] if facts and _healthy(facts["url"]) else None
+
+
+def environment(url: str = "") -> dict[str, str]:
+    """What Prefect must be told, in this process and in the server's: where it keeps things, and to stay quiet."""
+    home = state("prefect")
+    told = {**QUIET, "PREFECT_HOME": str(home), "PREFECT_LOCAL_STORAGE_PATH": str(state("results")),
+            "PREFECT_PROFILES_PATH": str(home / "profiles.toml")}
+    return {**told, "PREFECT_API_URL": url} if url else told
+
+
+def _join(users: IO[str], meanwhile: Callable[[], object]) -> str:
+    """Start the server if need be; two who come at once take turns at the door."""
+    with (state("prefect") / "door.lock").open("w") as door, ThreadPoolExecutor(1) as aside:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        known = server_address()
+        server, url = (None, known) if known else _start()
+        os.environ["PREFECT_API_URL"] = url
+        busy = aside.submit(meanwhile)
+        if server is not None:
+            _wait_until_ready(url, server)
+        busy.result()
+        fcntl.flock(users, fcntl.LOCK_SH)
+    return url
+
+
+def _leave(users: IO[str]) -> None:
+    with (state("prefect") / "door.lock").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(users, fcntl.LOCK_UN)
+        with suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _stop()
+
+
+def _start() -> tuple[subprocess.Popen[bytes], str]:
+    port = _free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    log = (state("prefect") / "server.log").open("ab")
+    server = subprocess.Popen(command, env={**os.environ, **environment()}, stdout=log, stderr=log,  # noqa: S603
+                              stdin=subprocess.DEVNULL, start_new_session=True)
+    log.close()
+    with whole_or_nothing(_facts_file()) as partial:
+        partial.write_text(json.dumps({"url": url, "pid": server.pid}))
+    return server, url
+
+
+def _wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not _healthy(url):
+        if server.poll() is not None or time.monotonic() > deadline:
+            _stop()
+            raise OrchestrationError(f"the Prefect server did not come up at {url} within {READY_TIMEOUT_S} s. "
+                                     f"What it said: {state('prefect') / 'server.log'}")
+        time.sleep(0.1)
+
+
+def _stop() -> None:
+    """End the server that server.json names, if it is still ours: a process id may have been given to another."""
+    facts = _facts()
+    if facts is None or not _is_server(facts):
+        _facts_file().unlink(missing_ok=True)
+        return
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(facts["pid"], signal_number)
+        if _gone(facts["pid"], within_s=8):
+            break
+    _facts_file().unlink(missing_ok=True)
+
+
+def _is_server(facts: dict[str, Any]) -> bool:
+    if _healthy(facts["url"]):
+        return True
+    with suppress(ChildProcessError):
+        return os.waitpid(facts["pid"], os.WNOHANG) == (0, 0)
+    return False
+
+
+def _gone(pid: int, within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        if not _group_alive(pid):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _group_alive(pid: int) -> bool:
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _facts_file() -> Path:
+    return state("prefect") / "server.json"
+
+
+def _facts() -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(_facts_file().read_text()))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
+def _answering(url: str) -> str:
+    if not _healthy(url):
+        raise OrchestrationError(f"PREFECT_API_URL is {url} and nothing healthy answers there. "
+                                 f"Start that server, or unset the variable to use one of farrier's own.")
+    return url
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 an address of our own making
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

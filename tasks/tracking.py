@@ -1,0 +1,298 @@
+"""The one door to MLflow: what happened is written down as entries, kept in an outbox, and delivered.
+
+An entry is posted by its key: delivering it twice changes nothing. Where MLflow does not answer, entries wait on disk,
+in order, and the next delivery catches up; a release asks for an empty outbox first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from pydantic import Field
+
+from tasks.errors import TrackingUnavailable
+from tasks.records import Artifact, Record
+from tasks.store import path_of, state, whole_or_nothing
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+QUIET = {
+    "DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "GIT_PYTHON_REFRESH": "quiet",
+    "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
+}
+KEY = "farrier.key"
+
+
+class Attachment(Record):
+    """A file that a run carries: stored bytes or a text of its own, under a name in the run's artifacts."""
+
+    name: str
+    artifact: Artifact | None = None
+    text: str | None = None
+
+
+class Dataset(Record):
+    """What a run read, by our own sha256 (MLflow's own digest samples)."""
+
+    name: str
+    sha256: str
+    context: str
+
+
+class LoggedModel(Record):
+    """A model that a run made, with the one file that holds it."""
+
+    name: str
+    kind: str
+    artifact: Artifact
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+
+
+class Registration(Record):
+    """A release as the registry shows it: a version of the project's registered model, and its alias."""
+
+    model: str
+    alias: str
+    tags: dict[str, str] = {}
+    description: str = ""
+
+
+class Entry(Record):
+    """One MLflow run as it should be; posting the same key again updates that run."""
+
+    key: str
+    experiment: str
+    name: str
+    parent: str = Field("", description="the parent entry's key")
+    params: dict[str, str] = {}
+    metrics: dict[str, float] = {}
+    tags: dict[str, str] = {}
+    attachments: tuple[Attachment, ...] = ()
+    datasets: tuple[Dataset, ...] = ()
+    model: LoggedModel | None = None
+    registration: Registration | None = None
+    sha256: str = Field("", description="the digest of the result that this run is about")
+    reused: bool = Field(False, description="whether an earlier run made the result; that run is linked")
+    status: str = "FINISHED"
+    started_ms: int = 0
+    ended_ms: int = 0
+
+
+def embedded_uri() -> str:
+    """The SQLite store of this home."""
+    return f"sqlite:///{state('mlflow') / 'mlflow.db'}"
+
+
+class Tracking:
+    """Posts entries to an MLflow server or store, through an outbox on disk."""
+
+    def __init__(self, uri: str = "", outbox: Path | None = None) -> None:
+        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or embedded_uri()
+        self.outbox = outbox or state("outbox")
+        self._experiments: dict[str, str] = {}
+        self._runs: dict[str, str] = {}
+        self._connected: MlflowClient | None = None
+
+    def post(self, *entries: Entry) -> None:
+        """Keep entries in the outbox and deliver what can be delivered. Never raises for a server that is away."""
+        for entry in entries:
+            self._keep(entry)
+        self.deliver()
+
+    def visit(self) -> None:
+        """Connect, which makes the embedded database on the first visit; a server that is away is no error here."""
+        try:
+            self.client.search_experiments(max_results=1)
+        except Exception as problem:
+            if not _is_away(problem):
+                raise
+
+    def deliver(self) -> int:
+        """Send what waits in the outbox, oldest first; returns how many entries still wait."""
+        with FileLock(self.outbox / ".lock"):
+            waiting = sorted(self.outbox.glob("*.json"))
+            for done, file in enumerate(waiting):
+                try:
+                    self._send(Entry.model_validate_json(file.read_text(encoding="utf-8")))
+                except Exception as problem:
+                    if not _is_away(problem):
+                        raise
+                    return len(waiting) - done
+                file.unlink()
+        return 0
+
+    def require_delivered(self) -> None:
+        """Raise TrackingUnavailable unless MLflow knows everything that was posted."""
+        if waiting := self.deliver():
+            raise TrackingUnavailable(
+                f"MLflow at {self.uri} does not answer, so nothing is released: {waiting} entries wait in {self.outbox}. "
+                f"Start it again, then repeat the run; finished work is not repeated.")
+
+    def run_id(self, key: str, experiment: str) -> str:
+        """The MLflow run of an entry, or '' where MLflow does not know it (yet)."""
+        try:
+            return self._runs.get(key) or self._find(key, self._experiment(experiment))
+        except Exception as problem:
+            if not _is_away(problem):
+                raise
+            return ""
+
+    def _keep(self, entry: Entry) -> None:
+        with whole_or_nothing(self.outbox / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json") as partial:
+            partial.write_text(entry.model_dump_json(), encoding="utf-8")
+
+    @property
+    def client(self) -> MlflowClient:
+        """MLflow's client, connected on first use."""
+        if self._connected is None:
+            self._connected = connect(self.uri)
+        return self._connected
+
+    def _send(self, entry: Entry) -> None:
+        experiment = self._experiment(entry.experiment)
+        run = self._run(entry, experiment)
+        self._log(run, entry)
+        if entry.model is not None:
+            self._log_model(experiment, run, entry, entry.model)
+        if entry.status != "RUNNING":
+            self.client.set_terminated(run, entry.status, entry.ended_ms or None)
+
+    def _experiment(self, name: str) -> str:
+        if name not in self._experiments:
+            found = self.client.get_experiment_by_name(name)
+            self._experiments[name] = found.experiment_id if found else self._new_experiment(name)
+        return self._experiments[name]
+
+    def _new_experiment(self, name: str) -> str:
+        place = (state("mlflow") / "artifacts" / name).as_uri() if self.uri.startswith("sqlite") else None
+        return str(self.client.create_experiment(name, artifact_location=place))
+
+    def _run(self, entry: Entry, experiment: str) -> str:
+        run = self._runs.get(entry.key) or self._find(entry.key, experiment)
+        if not run:
+            tags = {KEY: entry.key, "mlflow.source.type": "JOB", "mlflow.source.name": "farrier", **self._nesting(entry)}
+            run = self.client.create_run(experiment, entry.started_ms or None, tags, entry.name).info.run_id
+        self._runs[entry.key] = run
+        return run
+
+    def _nesting(self, entry: Entry) -> dict[str, str]:
+        parent = self.run_id(entry.parent, entry.experiment) if entry.parent else ""
+        return {"mlflow.parentRunId": parent} if parent else {}
+
+    def _find(self, key: str, experiment: str) -> str:
+        found = self.client.search_runs([experiment], f"tags.`{KEY}` = '{key}'", max_results=1)
+        return str(found[0].info.run_id) if found else ""
+
+    def _log(self, run: str, entry: Entry) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        now = entry.ended_ms or time.time_ns() // 1_000_000
+        known = self.client.get_run(run).data.params
+        tags = {**entry.tags, **self._provenance(entry)}
+        self.client.log_batch(
+            run, [Metric(name, value, now, 0) for name, value in entry.metrics.items()],
+            [Param(name, value[:6000]) for name, value in entry.params.items() if name not in known],
+            [RunTag(name, value[:8000]) for name, value in tags.items()])
+        self._log_inputs(run, entry)
+        for attachment in entry.attachments:
+            self._attach(run, attachment)
+
+    def _provenance(self, entry: Entry) -> dict[str, str]:
+        """The digest of what this run is about and, where it was reused, the run that made it."""
+        if not entry.sha256:
+            return {}
+        tags = {"farrier.sha256": entry.sha256, "farrier.reused": str(entry.reused).lower()}
+        made = f"tags.`farrier.sha256` = '{entry.sha256}' and tags.`farrier.reused` = 'false'"
+        found = entry.reused and self.client.search_runs(
+            [self._experiment(entry.experiment)], made, max_results=1, order_by=["attributes.start_time ASC"])
+        return {**tags, "farrier.made_by": found[0].info.run_id} if found else tags
+
+    def _log_inputs(self, run: str, entry: Entry) -> None:
+        from mlflow.entities import Dataset as MlflowDataset
+        from mlflow.entities import DatasetInput, InputTag
+
+        inputs = [DatasetInput(MlflowDataset(d.name, d.sha256[:36], "local", json.dumps({"sha256": d.sha256})),
+                               [InputTag("mlflow.data.context", d.context)]) for d in entry.datasets]
+        if inputs:
+            self.client.log_inputs(run, inputs)
+
+    def _attach(self, run: str, attachment: Attachment) -> None:
+        folder, _, name = attachment.name.rpartition("/")
+        if attachment.text is not None:
+            self.client.log_text(run, attachment.text, attachment.name)
+        elif attachment.artifact is not None:
+            with named(path_of(attachment.artifact), name) as file:
+                self.client.log_artifact(run, str(file), folder or None)
+
+    def _log_model(self, experiment: str, run: str, entry: Entry, model: LoggedModel) -> None:
+        from mlflow.entities import LoggedModelOutput
+
+        found = self.client.search_logged_models([experiment], f"source_run_id = '{run}'", max_results=1)
+        if not found:
+            made = self.client.create_logged_model(experiment, model.name, run, model.tags, model.params, model.kind)
+            with named(path_of(model.artifact), f"model{path_of(model.artifact).suffix}") as file:
+                self.client.log_model_artifacts(made.model_id, str(file.parent))
+            self.client.finalize_logged_model(made.model_id, "READY")
+            self.client.log_outputs(run, [LoggedModelOutput(made.model_id, 0)])
+            for metric, value in entry.metrics.items():
+                self.client.log_metric(run, metric, value, model_id=made.model_id)
+        if entry.registration is not None:
+            self._register(run, (found[0] if found else made), entry.registration)
+
+    def _register(self, run: str, model: Any, registration: Registration) -> None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.create_registered_model(registration.model)
+        except MlflowException as exists:
+            if exists.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        known = self.client.search_model_versions(f"name = '{registration.model}' and run_id = '{run}'")
+        version = known[0] if known else self.client.create_model_version(
+            registration.model, model.artifact_location, run, registration.tags,
+            description=registration.description, model_id=model.model_id)
+        self.client.set_registered_model_alias(registration.model, registration.alias, version.version)
+
+
+def connect(uri: str) -> MlflowClient:
+    """An MLflow client that is quiet, gives up soon and phones nobody."""
+    os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
+    import logging
+
+    for noisy in ("mlflow", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def named(path: Path, name: str) -> Iterator[Path]:
+    """A stored file under a name that people understand, for the length of a block."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(dir=state("tmp")) as folder:
+        link = Path(folder) / name
+        link.symlink_to(path)
+        yield link
+
+
+def _is_away(problem: Exception) -> bool:
+    """Whether MLflow could not be reached, rather than refused what it was given."""
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+
+    if isinstance(problem, MlflowException):
+        return problem.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED")
+    return isinstance(problem, RequestException | ConnectionError)

@@ -1,0 +1,90 @@
+"""Settings are layered, and what is impossible is refused with its path, its value and the way out."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conf.settings import CONF, load, load_target, projects, target_names
+from tasks.errors import SettingsError, UnknownProject
+from tasks.optimization.recipes import plan
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of projects of the test's own, with one project in it."""
+    monkeypatch.setenv("FARRIER_PROJECTS", str(tmp_path))
+    project = {"data": {"source": {"kind": "synthetic"}}, "targets": {"cpu-server": {}}, "training": {"seed": 5}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(project))
+    return tmp_path
+
+
+@pytest.mark.parametrize("project", sorted(file.stem for file in (CONF / "projects").glob("*.yaml")))
+@pytest.mark.parametrize("profile", sorted(file.stem for file in (CONF / "profiles").glob("*.yaml")))
+def test_every_project_is_valid_under_every_profile(project: str, profile: str) -> None:
+    settings = load(project, profile=profile)
+    assert settings.project == project
+    assert plan(settings.optimization, settings.training.families, None)
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_every_target_is_valid(name: str) -> None:
+    assert load_target(name).name == name
+
+
+def test_precedence_is_environment_then_command_line_then_project(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load("mine").training.seed == 5
+    assert load("mine", ["training.seed=6"]).training.seed == 6
+    monkeypatch.setenv("FARRIER__TRAINING__SEED", "7")
+    assert load("mine", ["training.seed=6"]).training.seed == 7
+
+
+def test_a_target_takes_the_changes_of_its_project(mine: Path) -> None:
+    settings = load("mine", ["targets.cpu-tiny.budgets.size_bytes=123"])
+    assert [target.name for target in settings.targets] == ["cpu-server", "cpu-tiny"]
+    assert settings.targets[1].budgets.size_bytes == 123
+    assert settings.targets[1].budgets.latency_p99_ms == load_target("cpu-tiny").budgets.latency_p99_ms
+
+
+@pytest.mark.parametrize(("option", "words"), [
+    ("training.trails=3", ["training.trails = 3", "Did you mean trials?", "command line"]),
+    ("training.families=[{kind: mlp, hiden: [3]}]", ["training.families.0.hiden", "Did you mean hidden?"]),
+    ("training.families=[{kind: mlpp}]", ["mlpp", "'mlp'"]),
+    ("training.seed=x", ["training.seed = 'x'", "integer"]),
+    ("dta.x=1", ["dta", "Did you mean data?"]),
+    ("targets.cpu-tiny.budgets.size_byte=3", ["size_byte = 3", "Did you mean size_bytes?"]),
+    ("targets.gpu-huge={}", ["gpu-huge", "cpu-tiny"]),
+    ("targets=[cpu-tiny]", ["targets", "mapping"]),
+    ("nonsense", ["nonsense", "key=value"]),
+])
+def test_what_is_wrong_is_named_with_the_way_out(mine: Path, option: str, words: list[str]) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load("mine", [option])
+    for word in words:
+        assert word in str(refused.value)
+
+
+def test_an_unknown_key_in_the_environment_is_refused(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARRIER__TRAINING__SEEED", "7")
+    with pytest.raises(SettingsError, match=r"the environment: training\.seeed = 7 .* Did you mean seed"):
+        load("mine")
+
+
+def test_an_unknown_project_names_those_that_exist() -> None:
+    with pytest.raises(UnknownProject, match=r"breast-cancer, digits.* Did you mean digits"):
+        load("digit")
+
+
+def test_an_unknown_profile_names_those_that_exist() -> None:
+    with pytest.raises(SettingsError, match="local"):
+        load("digits", profile="nowhere")
+
+
+def test_a_file_that_is_no_yaml_is_named(mine: Path) -> None:
+    (mine / "broken.yaml").write_text("data: [unclosed")
+    with pytest.raises(SettingsError, match=r"broken\.yaml is not valid YAML"):
+        load("broken")
+
+
+def test_projects_of_ones_own_stand_beside_the_embedded(mine: Path) -> None:
+    assert {"mine", "digits", "breast-cancer"} <= set(projects())

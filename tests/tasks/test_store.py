@@ -1,0 +1,100 @@
+"""The store keeps bytes by their digest, whole or not at all."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.errors import CorruptedArtifact, StoreFull
+from tasks.records import Artifact, Rows
+from tasks.store import Store, artifacts_in, path_of, sha256_of, whole_or_nothing
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"a,b\n1,2\n")
+    return path
+
+
+@given(content=st.binary(max_size=200))
+def test_what_is_put_is_fetched(content: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("store")
+    (folder / "x.bin").write_bytes(content)
+    store = Store(folder / "kept")
+    artifact = store.put(folder / "x.bin")
+    assert store.fetch(artifact).read_bytes() == content
+    assert artifact == store.put(folder / "x.bin")
+    assert artifact.size_bytes == len(content)
+
+
+def test_changed_bytes_are_named_and_not_given(tmp_path: Path, file: Path) -> None:
+    store = Store(tmp_path / "kept")
+    artifact = store.put(file)
+    path_of(artifact).write_bytes(b"a,b\n1,3\n")
+    assert not store.holds(artifact)
+    with pytest.raises(CorruptedArtifact, match=artifact.sha256[:12]):
+        store.fetch(artifact)
+    assert store.fetch(store.put(file)) == path_of(artifact), "putting again mends it"
+
+
+def test_a_missing_file_is_named(tmp_path: Path, file: Path) -> None:
+    store = Store(tmp_path / "kept")
+    artifact = store.put(file)
+    path_of(artifact).unlink()
+    with pytest.raises(CorruptedArtifact, match="is gone"):
+        store.fetch(artifact)
+
+
+def test_a_folder_is_whole_only_when_every_file_of_its_manifest_is(tmp_path: Path, file: Path) -> None:
+    folder = tmp_path / "package"
+    folder.mkdir()
+    (folder / "rows.csv").write_bytes(file.read_bytes())
+    (folder / "manifest.json").write_text(json.dumps({"files": {"rows.csv": {"sha256": sha256_of(file)}}}))
+    artifact = Artifact(uri=folder.as_uri(), sha256=sha256_of(folder / "manifest.json"), size_bytes=1)
+    assert Store(tmp_path).fetch(artifact) == folder
+    (folder / "rows.csv").write_bytes(b"other")
+    with pytest.raises(CorruptedArtifact, match=r"changed: rows\.csv"):
+        Store(tmp_path).fetch(artifact)
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(StoreFull, match="FARRIER_HOME"), whole_or_nothing(tmp_path / "big.bin") as partial:
+        partial.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_really_full_disk_leaves_the_store_as_it_was(tmp_path: Path, file: Path, small_disk: Path) -> None:
+    store = Store(small_disk / "kept")
+    kept = store.put(file)
+    big = tmp_path / "big.bin"
+    big.write_bytes(b"\0" * 3_000_000)
+    with pytest.raises(StoreFull):
+        store.put(big)
+    assert store.holds(kept)
+    assert [path for path in (small_disk / "kept").rglob("*") if path.is_file()] == [path_of(kept)]
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "pointer.json"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), whole_or_nothing(target) as partial:
+        partial.write_text("new")
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["pointer.json"]
+    assert target.read_text() == "old"
+
+
+def test_artifacts_are_found_at_any_depth(tmp_path: Path, file: Path) -> None:
+    artifact = Store(tmp_path / "kept").put(file)
+    rows = Rows(total=1, train=1, validation=0, test=0, quarantine=0)
+    assert list(artifacts_in({"a": (artifact, rows), "b": [artifact]})) == [artifact, artifact]
+
+
+def test_rows_that_are_lost_are_refused() -> None:
+    with pytest.raises(ValueError, match="3 rows came in and 2 are accounted for"):
+        Rows(total=3, train=1, validation=1, test=0, quarantine=0)
