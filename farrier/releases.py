@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from farrier.app import command
+from farrier.screen import console
 
 if TYPE_CHECKING:
     from tasks.deployment.releasing import ReleaseEvent
@@ -113,7 +114,6 @@ def _agreed(now: Release, goal: Release) -> bool:
 
 def _show_served(found: Sequence[Release], *, json: bool) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     if json:
@@ -129,7 +129,7 @@ def _show_served(found: Sequence[Release], *, json: bool) -> None:
         table.add_row(release.project, release.target, f"v{release.version}", release.candidate,
                       release.verdict.outcome, f"{overall.drop.high:.4f} of {overall.margin:.4f}",
                       f"{release.measurement.latency_p50_ms.value:.4g}", _since(release))
-    Console().print(table)
+    console().print(table)
 
 
 def _since(release: Release) -> str:
@@ -144,7 +144,6 @@ def _show_history(moves: Sequence[tuple[Release, ReleaseEvent]], *, json: bool) 
     import json as text
 
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     if json:
@@ -156,4 +155,4 @@ def _show_history(moves: Sequence[tuple[Release, ReleaseEvent]], *, json: bool) 
     for release, event in moves:
         table.add_row(event.at, release.project, release.target, event.what, f"v{event.version}", event.candidate,
                       event.outcome)
-    Console().print(table)
+    console().print(table)

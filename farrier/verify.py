@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from farrier.screen import console
+
 if TYPE_CHECKING:
     from tasks.deployment.remeasuring import Remeasured
 
@@ -69,19 +71,17 @@ def _checked(folder: Path, keys: tuple[Path, ...], *, measure: bool) -> dict[str
 def _show(found: list[dict[str, Any]], *, json: bool) -> None:
     import json as text
 
-    from rich.console import Console
-
     if json:
         print(text.dumps(found, indent=1, default=lambda record: record.model_dump(mode="json")))
         return
-    console = Console()
+    screen = console()
     for each in found:
-        console.print(f"[bold]{each['project']} for {each['target']}: {each['candidate']}[/bold]", highlight=False)
-        console.print(f"  digests     {each['files']} files as in the manifest {each['digest'][:12]}", highlight=False)
-        console.print(f"  signature   by {each['key']}, which is trusted", highlight=False)
-        console.print(f"  golden rows {each['golden_rows']} answered as when it was packed", highlight=False)
+        screen.print(f"[bold]{each['project']} for {each['target']}: {each['candidate']}[/bold]")
+        screen.print(f"  digests     {each['files']} files as in the manifest {each['digest'][:12]}")
+        screen.print(f"  signature   by {each['key']}, which is trusted")
+        screen.print(f"  golden rows {each['golden_rows']} answered as when it was packed")
         if each["measured"]:
-            console.print(_table(each["measured"]))
+            screen.print(_table(each["measured"]))
             _show_misses(each["measured"])
 
 
@@ -98,8 +98,6 @@ def _table(measured: Remeasured) -> Any:
 
 
 def _show_misses(measured: Remeasured) -> None:
-    from rich.console import Console
-
     for miss in measured.misses:
-        Console().print(f"  {miss.what} is {miss.value:.4g} here; the target's budget is {miss.allowed}",
-                        style="red", highlight=False)
+        console().print(f"  {miss.what} is {miss.value:.4g} here; the target's budget is {miss.allowed}",
+                        style="red")

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from farrier.releases import rollback, show
+from tasks.deployment.releasing import current, release
+from tasks.errors import DeploymentError
+from tasks.store import Store
+
+PLACE = ("shop", "cpu-server")
+
+
+@pytest.fixture
+def two(pack_one: Callable[..., Any]) -> None:
+    """Two versions, the second one served."""
+    for bias in (0.0, 0.1):
+        packed = pack_one(bias)
+        release(packed.package, verdict=packed.verdict, measurement=packed.measurement, store=Store())
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_nothing_released_says_how_to(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert show() == 0
+    assert "Nothing is released yet" in capsys.readouterr().out
+    assert show(json=True) == 0
+    assert printed(capsys) == []
+
+
+def test_what_is_served_is_listed(two: None, capsys: pytest.CaptureFixture[str]) -> None:
+    show("shop", json=True)
+    (served,) = printed(capsys)
+    assert (served["target"], served["version"]) == ("cpu-server", 2)
+    show("another", json=True)
+    assert printed(capsys) == []
+    show()
+    assert "v2" in capsys.readouterr().out
+
+
+def test_the_history_is_every_move(two: None, capsys: pytest.CaptureFixture[str]) -> None:
+    rollback("shop", yes=True)
+    capsys.readouterr()
+    show("shop", history=True, json=True)
+    assert [(move["what"], move["version"]) for move in printed(capsys)] == [
+        ("released", 1), ("released", 2), ("rolled back", 1)]
+    show("shop", history=True)
+    assert "rolled back" in capsys.readouterr().out
+
+
+def test_a_rollback_moves_the_pointer(two: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rollback("shop", yes=True, json=True) == 0
+    assert printed(capsys)["version"] == 1
+    assert current(*PLACE).version == 1
+    assert rollback("shop", target="cpu-server", version=2, yes=True) == 0
+    assert current(*PLACE).version == 2
+
+
+def test_where_nobody_can_answer_nothing_moves(two: None, capsys: pytest.CaptureFixture[str],
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert rollback("shop") == 1
+    said = capsys.readouterr().err
+    assert "from v2 (linear-keep) to v1" in said
+    assert "releases rollback shop --target cpu-server --version 1 --yes" in said
+    assert current(*PLACE).version == 2
+
+
+@pytest.mark.parametrize(("answer", "code", "version"), [("y\n", 0, 1), ("\n", 1, 2), ("no\n", 1, 2)])
+def test_a_person_is_asked(two: None, monkeypatch: pytest.MonkeyPatch, answer: str, code: int, version: int) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    assert rollback("shop") == code
+    assert current(*PLACE).version == version
+
+
+def test_what_was_never_released_cannot_be_rolled_back(two: None) -> None:
+    with pytest.raises(DeploymentError, match=r"nothing is released of shed .*shop for cpu-server"):
+        rollback("shed", yes=True)

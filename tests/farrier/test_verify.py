@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from farrier.verify import verify
+from serving.package import PackageError
+from tasks.deployment.releasing import release
+from tasks.deployment.signing import trusted_keys
+from tasks.errors import DeploymentError
+from tasks.store import Store, path_of
+
+
+@pytest.fixture
+def live(pack_one: Callable[..., Any]) -> Path:
+    """The folder of what the project `shop` serves."""
+    packed = pack_one()
+    made = release(packed.package, verdict=packed.verdict, measurement=packed.measurement, store=Store())
+    return path_of(made.package)
+
+
+def test_a_project_and_its_package_hold(live: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for subject in ("shop", str(live)):
+        assert verify(subject, json=True) == 0
+        (found,) = json.loads(capsys.readouterr().out)
+        assert (found["candidate"], found["files"], found["measured"]) == ("linear-keep", 4, None)
+        assert found["golden_rows"] >= 22
+    assert verify("shop", target="cpu-server") == 0
+    assert "which is trusted" in capsys.readouterr().out
+
+
+def test_a_flipped_byte_is_refused(live: Path) -> None:
+    content = bytearray((live / "model.onnx").read_bytes())
+    content[40] ^= 1
+    (live / "model.onnx").write_bytes(content)
+    with pytest.raises(PackageError, match=r"model\.onnx: expected sha256"):
+        verify("shop")
+
+
+def test_a_package_from_elsewhere_needs_a_key_by_name(live: Path, tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    taken, key = Path(shutil.copytree(live, tmp_path / "taken")), trusted_keys()[0]
+    monkeypatch.setenv("FARRIER_HOME", str(tmp_path / "another"))
+    with pytest.raises(PackageError, match="not trusted"):
+        verify(str(taken))
+    assert verify(str(taken), key=(key,)) == 0
+
+
+def test_what_is_neither_package_nor_project(live: Path) -> None:
+    with pytest.raises(DeploymentError, match="nothing is released of shed"):
+        verify("shed")
+    with pytest.raises(PackageError, match="is no folder"):
+        verify("./shed")
+
+
+def test_measured_again_it_is_compared(live: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify("shop", measure=True, json=True) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    figures = {figure["name"]: figure for figure in found["measured"]["figures"]}
+    assert set(figures) == {"latency_p50_ms", "latency_p99_ms", "throughput_per_s", "cpu_s_per_1000"}
+    assert figures["latency_p50_ms"]["then"]["value"] == 0.9
+    assert 0 < figures["latency_p50_ms"]["now"]["value"] <= figures["latency_p99_ms"]["now"]["value"]
+    assert not found["measured"]["same_machine"]
