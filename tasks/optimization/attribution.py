@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from pydantic import Field
 
-from tasks.records import Candidate, Measurement, Recipe, Record, canonical_json
+from tasks.records import Candidate, Failed, Measurement, Recipe, Record, canonical_json
 
 KEEP = "keep"
 
 
 class Attribution(Record):
-    """One technique's part in one candidate: the candidate with it, divided by or minus the one without it."""
+    """What one technique of a recipe bought and cost: the whole recipe against the recipe without it.
 
-    candidate: str
+    Factors above 1 are gains (smaller, faster).
+    """
+
+    recipe: str
     technique: str
-    without: str = Field(description="the candidate whose recipe lacks this technique and is otherwise the same")
-    size_ratio: float = Field(description="below 1: it made the model smaller")
-    quality_change: float = Field(description="of the primary metric on validation; below 0: a lower value")
-    latency_ratio: float | None = Field(None, description="of p50; below 1: it made the model faster; None: unmeasured")
+    without: str = Field(description="the recipe that lacks this technique and is otherwise the same")
+    size_factor: float
+    latency_factor: float | None = Field(description="of p50: the geometric mean over the targets that measured both; "
+                                                     "None: no target did")
+    quality_change: float = Field(description="of the primary metric on validation: with the technique minus without")
 
 
-def attribute(candidates: Sequence[Candidate], measurements: Sequence[Measurement] = ()) -> tuple[Attribution, ...]:
-    """Every technique whose recipe without it is among the candidates; `measurements` are of one target."""
-    by_recipe = {_identity(candidate.recipe.start, candidate.recipe.techniques): candidate for candidate in candidates}
-    latency = {one.candidate: one.latency_p50_ms.value for one in measurements}
-    return tuple(_part(candidate, technique, other, latency)
-                 for candidate in candidates
-                 for technique, reduced in _reductions(candidate.recipe)
-                 if (other := by_recipe.get(reduced)) is not None)
+def attribute(candidates: Sequence[Candidate | Failed],
+              measured: Mapping[str, Sequence[Measurement]] | None = None) -> tuple[Attribution, ...]:
+    """A line for every technique whose recipe without it is among the candidates; `measured` is by target."""
+    made = [candidate for candidate in candidates if isinstance(candidate, Candidate)]
+    by_recipe = {_identity(candidate.recipe.start, candidate.recipe.techniques): candidate for candidate in made}
+    latencies = [{one.candidate: one.latency_p50_ms.value for one in on} for on in (measured or {}).values()]
+    return tuple(_line(candidate, technique, by_recipe[reduced], latencies)
+                 for candidate in made
+                 for technique, reduced in _reductions(candidate.recipe) if reduced in by_recipe)
 
 
 def _reductions(recipe: Recipe) -> Iterator[tuple[str, str]]:
@@ -45,9 +51,10 @@ def _identity(start: str, chain: list[dict[str, Any]]) -> str:
     return canonical_json([start, [technique for technique in chain if technique["kind"] != KEEP]])
 
 
-def _part(candidate: Candidate, technique: str, other: Candidate, latency: Mapping[str, float]) -> Attribution:
-    timed = candidate.name in latency and latency.get(other.name, 0.0) > 0
-    return Attribution(candidate=candidate.name, technique=technique, without=other.name,
-                       size_ratio=candidate.size_bytes / other.size_bytes,
-                       quality_change=candidate.quality.value - other.quality.value,
-                       latency_ratio=latency[candidate.name] / latency[other.name] if timed else None)
+def _line(whole: Candidate, technique: str, reduced: Candidate,
+          latencies: Sequence[Mapping[str, float]]) -> Attribution:
+    factors = [on[reduced.name] / on[whole.name] for on in latencies if on.get(whole.name) and on.get(reduced.name)]
+    return Attribution(recipe=whole.name, technique=technique, without=reduced.name,
+                       size_factor=reduced.size_bytes / whole.size_bytes,
+                       latency_factor=prod(factors) ** (1 / len(factors)) if factors else None,
+                       quality_change=whole.quality.value - reduced.quality.value)
