@@ -23,6 +23,8 @@ def tree(root: Path, files: dict[str, str]) -> tuple[Path, Path]:
     ({"proc/self/cgroup": "0::/app\n", "cgroup/app/cpu.max": "150000 100000\n"}, 1.5),
     ({"proc/self/cgroup": "0::/app/job\n", "cgroup/app/job/cpu.max": "max 100000\n",
       "cgroup/app/cpu.max": "200000 100000\n"}, 2.0),
+    ({"proc/self/cgroup": "0::/app\n", "cgroup/app/cpu.max": "400000 100000\n",
+      "cgroup/cpu.max": "100000 100000\n"}, 1.0),
     ({"proc/self/cgroup": "0::/app\n", "cgroup/app/cpu.max": "max 100000\n"}, None),
     ({"proc/self/cgroup": "3:cpu,cpuacct:/job\n1:memory:/\n", "cgroup/cpu,cpuacct/job/cpu.cfs_quota_us": "50000\n",
       "cgroup/cpu,cpuacct/job/cpu.cfs_period_us": "20000\n"}, 2.5),
