@@ -104,6 +104,14 @@ def test_expectations_quarantine_and_are_kept(store: Store) -> None:
     assert kept["suite"][0]["unexpected_count"] == len(young)
 
 
+def test_rows_already_refused_do_not_count_against_the_table(store: Store) -> None:
+    raw = customers()
+    raw.loc[3, "age"] = 1e30
+    prepared = made_from(raw, store, columns={"age": {"high": 120}}, expectations=[
+        {"type": "expect_column_max_to_be_between", "kwargs": {"column": "age", "max_value": 120}}])
+    assert list(quarantined(prepared, store)) == [3]
+
+
 def test_a_table_that_breaks_an_expectation_is_not_prepared(store: Store) -> None:
     with pytest.raises(ExpectationsFailed, match="observed 300"):
         made_from(customers(), store, expectations=[

@@ -64,6 +64,8 @@ def test_content_alone_counts() -> None:
     for other in same:
         assert positions(other, "s").tolist() == positions(frame, "s").tolist()
     assert positions(pd.DataFrame({"a": [-0.0]}), "s") == positions(pd.DataFrame({"a": [0.0]}), "s")
+    other_nan = pd.DataFrame({"a": np.array([0xFFF8000000000001], dtype="u8").view("f8")})
+    assert positions(other_nan, "s") == positions(pd.DataFrame({"a": [np.nan]}), "s")
     assert positions(pd.DataFrame({"a": [None]}), "s") != positions(pd.DataFrame({"a": ["None"]}), "s")
 
 
