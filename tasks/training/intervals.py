@@ -36,7 +36,7 @@ def wilson(share: float, n: int, level: float) -> tuple[float, float]:
     z = normal_quantile(level)
     center = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return max(0.0, center - half), min(1.0, center + half)
+    return max(0.0, min(share, center - half)), min(1.0, max(share, center + half))
 
 
 def bca(statistic: Statistic, n: int, level: float, *, seed: int) -> tuple[float, float]:

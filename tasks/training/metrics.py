@@ -109,7 +109,7 @@ def _mean(rows: Callable[[Truth, Floats], Floats]) -> Callable[[Truth, Floats], 
 
 
 def _correct(truth: Truth, answers: Floats) -> Floats:
-    return (answers.argmax(1) == truth).astype(np.float64)
+    return np.asarray(answers.argmax(1) == truth, dtype=np.float64)
 
 
 def _surprise(truth: Truth, answers: Floats) -> Floats:

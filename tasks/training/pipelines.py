@@ -1,7 +1,8 @@
 """Fit, ask, keep and load scikit-learn pipelines: from the typed frame to the answer.
 
-A kept pipeline is a skops file, normalized: skops names its members by memory address and dates them, so two equal
-models would differ; here members are named by their content and dated alike, so that equal models are equal bytes.
+A kept pipeline is a skops file, normalized: skops names its members by memory address and dates them, and numpy writes
+the gaps between a record's fields as they lie in memory. Here members are named by their content and dated alike, and
+gaps are zeros, so that equal models are equal bytes.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
+TREE = "schema.json"  # where skops says what the object is made of
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 
 
@@ -67,17 +69,27 @@ def save_sklearn(fitted: Any, path: Path) -> None:
     import skops.io
 
     raw = zipfile.ZipFile(io.BytesIO(skops.io.dumps(fitted)))
-    names = {name: _content_name(name, raw.read(name)) for name in raw.namelist()}
-    tree = _anonymous(json.loads(raw.read("schema.json")), names)
-    members = {names[name]: raw.read(name) for name in names if name != "schema.json"}
-    members["schema.json"] = json.dumps(tree).encode()
+    contents = {name: _without_gaps(name, raw.read(name)) for name in raw.namelist() if name != TREE}
+    names = {name: hashlib.sha256(content).hexdigest() + PurePath(name).suffix for name, content in contents.items()}
+    members = {names[name]: content for name, content in contents.items()}
+    members[TREE] = json.dumps(_anonymous(json.loads(raw.read(TREE)), names)).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name in sorted(members):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), members[name], zipfile.ZIP_DEFLATED)
 
 
-def _content_name(name: str, content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16] + PurePath(name).suffix
+def _without_gaps(name: str, content: bytes) -> bytes:
+    """An array of records with zeros between the fields; everything else as it is."""
+    if not name.endswith(".npy"):
+        return content
+    records = np.load(io.BytesIO(content), allow_pickle=False)
+    if records.dtype.names is None:
+        return content
+    clean = np.zeros(records.shape, records.dtype)  # zeros_like leaves the gaps as they were in memory
+    for field in records.dtype.names:
+        clean[field] = records[field]
+    np.save(file := io.BytesIO(), clean, allow_pickle=False)
+    return file.getvalue()
 
 
 def _anonymous(node: Any, names: dict[str, str]) -> Any:

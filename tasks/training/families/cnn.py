@@ -25,7 +25,7 @@ class Cnn(Family):
     channels: tuple[int, ...] = Field((32, 32, 64), min_length=1, description="of each convolution")
     pools: tuple[int, ...] = Field((2,), description="after how many convolutions a 2 by 2 maximum is taken")
     hidden: tuple[int, ...] = Field((), description="the widths of dense layers after the convolutions")
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(30, ge=1)
     smoothing: float = Field(0.05, ge=0, lt=1, description="of the labels, so that no answer is too sure")
 
     def suits(self, schema: Schema) -> bool:

@@ -21,6 +21,7 @@ class Forest(Family):
     yields: ClassVar[Form] = "sklearn"
     first: ClassVar[Params] = {"leaf": 1, "features": 0.2}
     kind: Literal["forest"] = "forest"
+    trials: int | None = Field(4, ge=1, description="how many are tried; None: as many as training.trials says")
     trees: int = Field(200, ge=1)
     depth: int | None = Field(None, ge=1, description="None: as deep as the rows ask")
 

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.stats import ttest_rel
+
+from tasks.data import preparation
+from tasks.errors import TrainingError
+from tasks.records import Artifact, Model, PreparedData, TrainedModel
+from tasks.store import Store
+from tasks.training.champions import champion, tied
+from tasks.training.metrics import estimate
+from tasks.training.reference import keep_answers
+
+
+def answered(truth: NDArray[np.int64], wrong: slice, classes: int) -> NDArray[np.float32]:
+    """Sure answers, wrong in these rows."""
+    called = truth.copy()
+    called[wrong] = (called[wrong] + 1) % classes
+    return np.eye(classes, dtype=np.float32)[called]
+
+
+def model(name: str, size: int, truth: NDArray[np.int64], answers: NDArray[np.float32], store: Store,
+          primary: str = "accuracy") -> TrainedModel:
+    there = Artifact(uri=f"file:///{name}", sha256="0" * 64, size_bytes=size)
+    return TrainedModel(family=name, model=Model(form="sklearn", artifact=there), params={}, primary=primary,
+                        metrics={primary: estimate(primary, truth, answers)}, answers=keep_answers(answers, store),
+                        trials=1, seed=0, threads=1)
+
+
+@pytest.mark.parametrize(("wrong", "expected"), [(3, "small"), (4, "large")])
+def test_the_smallest_of_the_tied_is_the_champion(wrong: int, expected: str, digits: PreparedData,
+                                                  store: Store) -> None:
+    """Three rows that only the best has right may be chance at 95 %; four are not: 4 > 1.96 √4."""
+    truth = preparation.target(preparation.load(digits.validation, store), digits.data_schema).astype(np.int64)
+    models = [model("small", 10, truth, answered(truth, slice(0, wrong), 10), store),
+              model("large", 1000, truth, answered(truth, slice(0, 0), 10), store),
+              model("huge", 9000, truth, answered(truth, slice(0, 1), 10), store),
+              model("tiny", 1, truth, answered(truth, slice(0, 60), 10), store)]
+    assert champion(models, digits, store).family == expected
+    assert champion(models[::-1], digits, store).family == expected
+
+
+def test_no_models_have_no_champion(digits: PreparedData, store: Store) -> None:
+    with pytest.raises(TrainingError, match="not 0 models by none"):
+        champion([], digits, store)
+
+
+def test_models_judged_by_different_metrics_have_none(digits: PreparedData, store: Store) -> None:
+    truth = preparation.target(preparation.load(digits.validation, store), digits.data_schema).astype(np.int64)
+    perfect = answered(truth, slice(0, 0), 10)
+    models = [model("a", 1, truth, perfect, store), model("b", 1, truth, perfect, store, primary="f1")]
+    with pytest.raises(TrainingError, match=r"\['accuracy', 'f1'\]"):
+        champion(models, digits, store)
+
+
+@pytest.mark.parametrize("shift", [0.2, 0.3, 0.4, 0.5])
+def test_means_of_rows_tie_as_the_paired_test_says(shift: float) -> None:
+    draw = np.random.default_rng(1)
+    truth = draw.normal(size=300)
+    best = truth + draw.normal(0, 1, 300)
+    other = truth + draw.normal(0, 1 + shift, 300)
+    test = ttest_rel(np.abs(truth - best), np.abs(truth - other))
+    assert tied("mae", truth, best, other) == (test.pvalue > 0.05)
+
+
+@pytest.mark.parametrize(("name", "noise", "expected"), [("rmse", 1.02, True), ("rmse", 1.6, False),
+                                                         ("r2", 1.02, True), ("r2", 1.6, False)])
+def test_other_metrics_tie_by_bootstrap(name: str, noise: float, expected: bool) -> None:
+    draw = np.random.default_rng(1)
+    truth = draw.normal(size=300)
+    off = draw.normal(size=300)
+    assert tied(name, truth, truth + off, truth + noise * draw.permutation(off)) is expected
+
+
+def test_a_model_is_tied_with_itself() -> None:
+    truth = np.arange(50) % 2
+    answers = np.eye(2, dtype=np.float32)[truth]
+    assert all(tied(name, truth, answers, answers) for name in ("accuracy", "log_loss", "f1", "roc_auc"))

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from tasks.errors import SettingsError, TrainingError
+from tasks.records import PreparedData, TrainedModel
+from tasks.store import Store
+from tasks.training import metrics, tuning
+from tasks.training.families import AnyFamily, Cnn, Constant, Forest, Linear, Mlp
+from tasks.training.folds import fold
+from tasks.training.settings import TrainingSettings
+from tasks.training.tuning import search, tune
+
+QUICK = TrainingSettings(trials=3)
+
+
+@pytest.mark.parametrize("settings", [
+    {"kind": "forest", "trees": 20},
+    {"kind": "boosting", "iterations": 20, "trials": 2},
+    {"kind": "mlp", "hidden": [16], "epochs": 5},
+], ids=lambda settings: settings["kind"])
+def test_the_same_seed_gives_the_same_bytes_in_every_process(settings: dict[str, object], mixed: PreparedData,
+                                                             store: Store) -> None:
+    family = TypeAdapter(AnyFamily).validate_python(settings)
+    assert tune(family, mixed, QUICK, store) == tune(family, mixed, QUICK, store)
+
+
+def test_the_seed_makes_a_difference(mixed: PreparedData, store: Store) -> None:
+    first, other = (search(Forest(trees=5), mixed, TrainingSettings(trials=1, seed=seed), store) for seed in (1, 2))
+    assert first.model.artifact.sha256 != other.model.artifact.sha256
+
+
+def test_a_trained_model_says_how_it_was_made(mixed: PreparedData, store: Store) -> None:
+    trained = search(Linear(), mixed, TrainingSettings(trials=2, seed=4, primary="roc_auc"), store)
+    assert (trained.family, trained.trials, trained.seed, trained.threads) == ("linear", 2, 4, 1)
+    assert set(trained.metrics) == set(metrics.metrics_of("binary"))
+    answers = np.load(store.fetch(trained.answers))
+    assert trained.quality == metrics.estimate("roc_auc", fold(mixed, store).validation_target, answers, seed=4)
+    assert TrainedModel.model_validate_json(trained.model_dump_json()) == trained
+
+
+def test_more_trials_never_give_less(mixed: PreparedData, store: Store) -> None:
+    found = [search(Linear(), mixed, TrainingSettings(trials=trials, primary="log_loss"), store).quality.value
+             for trials in (1, 3, 6)]
+    assert found == sorted(found, reverse=True)
+    assert found[-1] < found[0]
+
+
+def test_a_family_may_have_its_own_number_of_trials(mixed: PreparedData, store: Store) -> None:
+    assert search(Linear(trials=1), mixed, QUICK, store).trials == 1
+    assert search(Linear(), mixed, QUICK, store).trials == 3
+
+
+def test_no_trial_starts_after_the_time_is_over(mixed: PreparedData, store: Store) -> None:
+    assert search(Linear(), mixed, TrainingSettings(trials=50, seconds=1e-9), store).trials == 1
+
+
+class Moody(Linear):
+    """Fails in every trial, or in all but the first."""
+
+    always: bool = False
+
+    def fit(self, data, params, *, seed, device):  # type: ignore[no-untyped-def]
+        if self.always or params != self.first:
+            raise TrainingError("not today")
+        return super().fit(data, params, seed=seed, device=device)
+
+
+def test_a_failed_trial_is_left_out(mixed: PreparedData, store: Store) -> None:
+    trained = search(Moody(), mixed, QUICK, store)
+    assert (trained.params, trained.trials) == (Linear.first, 3)
+
+
+def test_failed_trials_only_are_an_error(mixed: PreparedData, store: Store) -> None:
+    with pytest.raises(TrainingError, match=r"none of 3 trials of family 'linear' gave a model.*not today"):
+        search(Moody(always=True), mixed, QUICK, store)
+
+
+def test_an_error_in_the_process_is_raised_here(mixed: PreparedData, store: Store) -> None:
+    with pytest.raises(TrainingError, match="family 'cnn' does not suit input 'rows'"):
+        tune(Cnn(), mixed, QUICK, store)
+
+
+def test_a_metric_of_another_task_is_an_error(mixed: PreparedData, prices: PreparedData, store: Store) -> None:
+    with pytest.raises(TrainingError, match=r"'rmse' is not for a binary task\. Set training\.primary to one of"):
+        search(Constant(), mixed, TrainingSettings(primary="rmse"), store)
+    with pytest.raises(TrainingError, match="'accuracy' is not for a regression task"):
+        search(Constant(), prices, QUICK, store)
+
+
+def test_a_device_that_is_not_there_is_refused_before_any_work(mixed: PreparedData, store: Store) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("has a CUDA device")
+    gone = mixed.model_copy(update={"train": mixed.train.model_copy(update={"uri": "file:///nowhere"})})
+    with pytest.raises(SettingsError, match="sees no CUDA device"):
+        search(Mlp(), gone, TrainingSettings(device="cuda"), store)
+
+
+def test_a_metric_that_validation_cannot_tell_fails_the_trial(mixed: PreparedData, store: Store,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    data = fold(mixed, store)
+    one_class = type(data)(data.schema, data.train, data.train_target, data.validation,
+                           np.zeros_like(data.validation_target))
+    monkeypatch.setattr(tuning, "fold", lambda prepared, store: one_class)
+    with pytest.raises(TrainingError, match=r"roc_auc is not defined on the [0-9]+ validation rows"):
+        search(Linear(), mixed, TrainingSettings(trials=1, primary="roc_auc"), store)
+    assert "roc_auc" not in search(Linear(), mixed, TrainingSettings(trials=1), store).metrics
