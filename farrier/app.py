@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import textwrap
+from importlib import import_module
 from typing import Any
 
 from cyclopts import App, CycloptsError
@@ -28,14 +31,36 @@ VERBS = {
     "ui": "Open MLflow's and Prefect's pages on this machine.",
     "doctor": "What is fine here, what is not, and the command that mends it.",
 }
-for verb, summary in VERBS.items():
-    app.command(f"farrier.{verb}:{verb}", name=verb, help=summary)
+
+def _register(called: str | None) -> None:
+    """Name every verb; only the one that is called is loaded, and tells of itself what its docstring says."""
+    for verb, summary in VERBS.items():
+        if verb == called:
+            app.command(_called(verb), name=verb)
+        else:
+            app.command(f"farrier.{verb}:{verb}", name=verb, help=summary)
+
+
+def _called(verb: str) -> App:
+    """The verb that is called, its examples at the end of its help."""
+    found = getattr(import_module(f"farrier.{verb}"), verb)
+    called = found if isinstance(found, App) else App(default_command=found)
+    called.help_epilogue = _examples((called.default_command or found).__doc__ or "")
+    return called
+
+
+def _examples(words: str) -> str:
+    """The examples of a docstring, which the help would leave out."""
+    found = re.search(r"Examples:?\n(?:\s*-+\n)?(.*?)\n\s*\n", words, re.DOTALL)
+    return "Examples:\n" + textwrap.indent(textwrap.dedent(found[1]), "  ") if found else ""
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 failed, 2 usage, 3 ran but nothing could be released."""
+    words = sys.argv[1:] if arguments is None else arguments
+    _register(words[0] if words else None)
     try:
-        result: Any = app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        result: Any = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as mistake:
         _complain(f"{mistake}\nSee: {command()} --help")
         sys.exit(USAGE)

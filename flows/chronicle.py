@@ -26,8 +26,8 @@ from tasks.data import preparation
 from tasks.deployment.packaging import Lineage
 from tasks.records import Candidate, Failed, Measurement, PreparedData, Record
 from tasks.report.page import render
+from tasks.report.story import Attribution, Story
 from tasks.report.story import Lineage as StoryLineage
-from tasks.report.story import Story
 from tasks.store import Store, whole_or_nothing
 from tasks.telling import PROGRESS
 from tasks.tracking import Attachment, Entry, Tracking
@@ -150,7 +150,9 @@ class Chronicle:
             expectations=json.loads(store.fetch(prepared.expectations).read_text(encoding="utf-8")),
             quarantine=dict(Counter(quarantined.to_pylist())), trained=trained.models, champion=trained.champion.family,
             candidates=self.outcome.candidates, targets=tuple(each.story for each in self.outcome.deployed),
-            attributions=attribute(self.outcome.candidates, measured), reused=tuple(self.tally.reused),
+            attributions=tuple(
+                Attribution(a.recipe, a.technique, a.size_factor, a.latency_factor, a.quality_change)
+                for a in attribute(self.outcome.candidates, measured)), reused=tuple(self.tally.reused),
             lineage=StoryLineage(
                 data_digest=prepared.snapshot.sha256, code_commit=code_commit(), settings_digest=self.settings.digest(),
                 mlflow_run=self.lineage.run, prefect_run=self.run.flow_run),

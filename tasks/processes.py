@@ -23,7 +23,8 @@ from tasks.errors import FarrierError
 
 Result = TypeVar("Result")
 HEAVY = ["numpy", "pandas", "pyarrow.parquet", "onnx", "onnxruntime", "sklearn.ensemble", "sklearn.pipeline",
-         "sklearn.compose", "sklearn.linear_model", "torch", "skl2onnx", "skops.io"]
+         "sklearn.compose", "sklearn.linear_model", "scipy.stats", "pydantic", "torch", "skl2onnx", "skops.io",
+         "mlperf_loadgen", "tasks.training.tuning", "tasks.optimization.optimize", "tasks.deployment.measurement"]
 PR_SET_PDEATHSIG = 1
 CHILDREN: set[ForkServerProcess] = set()
 

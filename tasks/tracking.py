@@ -132,6 +132,10 @@ class Tracking:
                 file.unlink()
         return 0
 
+    def waiting(self) -> int:
+        """How many entries wait in the outbox."""
+        return sum(1 for _ in self.outbox.glob("*.json"))
+
     def require_delivered(self) -> None:
         """Raise TrackingUnavailable unless MLflow knows everything that was posted."""
         if waiting := self.deliver():

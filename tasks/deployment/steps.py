@@ -43,8 +43,9 @@ def select(
     """Drop what does not fit, then let the rule pick."""
     store = Store()
     truth = preparation.target(preparation.load(prepared.validation, store), prepared.data_schema)
+    answers = {measured.candidate: np.load(store.fetch(measured.answers)) for measured in measurements}
     return selection.select(target, candidates, measurements, np.load(store.fetch(champion.answers)), truth,
-                            prepared.rows.test, champion.primary, settings)
+                            prepared.rows.test, champion.primary, settings, answers=answers)
 
 
 @step(name="certify", task_run_name="certify {candidate.name} for {target.name}")

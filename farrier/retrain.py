@@ -1,0 +1,66 @@
+"""`farrier retrain`: ask a worker for a run now."""
+
+from __future__ import annotations
+
+import json as json_module
+import time
+from typing import Annotated
+from uuid import UUID
+
+from cyclopts import Parameter
+
+
+def retrain(
+    project: str, /, *, option: Annotated[tuple[str, ...], Parameter(name=("--option", "-o"), negative=())] = (),
+    reason: str = "asked", wait: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Ask for a run of a project now; a worker executes it (farrier worker).
+
+    Examples
+    --------
+      farrier retrain digits
+      farrier retrain digits --wait --reason "new rows"
+      farrier retrain digits -o training.seed=7 --json
+
+    Parameters
+    ----------
+    project
+        A file of conf/projects, without .yaml.
+    option
+        A setting for this run alone, as key=value.
+    reason
+        Why; it stands with the run.
+    wait
+        Wait until the run ended; exit with 1 unless it completed.
+    json
+        Print the flow run's id and state as JSON.
+    """
+    from conf.settings import load
+    from flows.server import prefect_server
+
+    settings = load(project, option)
+    with prefect_server():
+        from flows import scheduling
+
+        scheduling.deploy(settings)
+        run = scheduling.request(project, option, reason)
+        helpers = scheduling.workers()
+        state = _awaited(run) if wait else "Scheduled"
+    if json:
+        print(json_module.dumps({"flow_run": str(run), "state": state, "workers": helpers}))  # noqa: T201
+    else:
+        print(f"asked for a run of {project}: {run} is {state.lower()}")  # noqa: T201
+        if not helpers and not wait:
+            from farrier.app import command
+
+            print(f"no worker is at work; it waits for one: {command()} worker")  # noqa: T201
+    return 0 if state in ("Scheduled", "Completed") else 1
+
+
+def _awaited(run: UUID) -> str:
+    from flows.scheduling import state_of
+
+    while not (state := state_of(run)).is_final():
+        time.sleep(1)
+    return str(state.name)

@@ -1,0 +1,59 @@
+"""`farrier runs`: what ran and how it ended."""
+
+from __future__ import annotations
+
+import json as json_module
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def runs(
+    project: str | None = None, /, *, limit: int = 20, json: Annotated[bool, Parameter(negative=())] = False
+) -> int:
+    """What ran, when, and how it ended, newest first.
+
+    Examples
+    --------
+      farrier runs
+      farrier runs digits --limit 5
+      farrier runs --json
+
+    Parameters
+    ----------
+    project
+        Only runs of this project.
+    limit
+        How many at most.
+    json
+        Print the summaries as JSON.
+    """
+    from flows.run import summaries
+
+    found = summaries(project)[:limit]
+    if json:
+        print(json_module.dumps([summary.model_dump(mode="json") for summary in found], indent=1))  # noqa: T201
+        return 0
+    _show(found)
+    return 0
+
+
+def _show(found: list) -> None:  # type: ignore[type-arg]
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    if not found:
+        from farrier.app import command
+
+        console.print(f"Nothing ran yet. Begin with: {command()} run digits", highlight=False)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("run", "project", "status", "seconds", "champion", "released", "refused"):
+        table.add_column(name, justify="right" if name == "seconds" else "left")
+    for one in found:
+        table.add_row(one.key, one.project, one.status, f"{one.seconds:.0f}", one.champion,
+                      ", ".join(f"{r.target} v{r.version}" for r in one.releases),
+                      ", ".join(r.target for r in one.refusals))
+    console.print(table)

@@ -1,0 +1,107 @@
+"""`farrier ui`: MLflow's and Prefect's pages, on this machine alone."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from tasks.errors import OrchestrationError
+
+READY_TIMEOUT_S = 120
+
+
+def ui(*, port: int = 0, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+    """Serve the MLflow UI and the Prefect UI on loopback until stopped with Ctrl-C.
+
+    Examples
+    --------
+      farrier ui
+      farrier ui --port 5000
+      farrier ui --json
+
+    Parameters
+    ----------
+    port
+        Of the MLflow UI; a free one when nothing is said.
+    json
+        Print both links as one line of JSON.
+    """
+    from flows.server import prefect_server
+
+    with prefect_server() as api, mlflow_server(port) as mlflow:
+        prefect = api.removesuffix("/api")
+        if json:
+            print(json_module.dumps({"mlflow": mlflow, "prefect": prefect}), flush=True)  # noqa: T201
+        else:
+            print(f"MLflow   {mlflow}\nPrefect  {prefect}\nStop both with Ctrl-C.", flush=True)  # noqa: T201
+        _wait()
+    return 0
+
+
+@contextmanager
+def mlflow_server(port: int = 0) -> Iterator[str]:
+    """An MLflow server over this home's store, for the block; an address that is configured is used as it is."""
+    from flows.server import free_port
+    from tasks.store import state
+    from tasks.tracking import QUIET, embedded_uri
+
+    configured = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if configured.startswith("http"):
+        yield configured
+        return
+    url = f"http://127.0.0.1:{port or free_port()}"
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", configured or embedded_uri(),
+               "--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--workers", "1"]
+    with (state("mlflow") / "server.log").open("ab") as log:
+        server = subprocess.Popen(  # noqa: S603
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
+    try:
+        _ready(url, server)
+        yield url
+    finally:
+        _end(server)
+
+
+def _ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    import urllib.error
+    import urllib.request
+
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"{url}/health", timeout=2):  # noqa: S310 an address of our own making
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise OrchestrationError(f"the MLflow server did not come up at {url}. What it said: "
+                             f"data/state/mlflow/server.log under FARRIER_HOME. Is the port taken? Choose another: --port")
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End the server and the workers that it started: its whole process group, which is ours alone."""
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, number)
+            server.wait(timeout=10)
+        except (ProcessLookupError, subprocess.TimeoutExpired):
+            continue
+    server.wait()
+
+
+def _wait() -> None:
+    import signal
+
+    stops = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
+    signal.sigwait(stops)

@@ -1,0 +1,143 @@
+"""Deployments, schedules and asked-for runs: what Prefect's server keeps so that a worker starts runs by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, WorkerFilter
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from conf.settings import ScheduleSettings, Settings
+from flows.retraining import retraining
+from tasks.errors import OrchestrationError
+from tasks.records import Record
+from tasks.store import CHECKOUT
+
+POOL = "farrier"
+ENTRYPOINT = "flows/retraining.py:retraining"
+
+
+class Scheduled(Record):
+    """One schedule as the server keeps it."""
+
+    project: str
+    name: str
+    when: str
+    active: bool
+
+
+def client() -> SyncPrefectClient:
+    """A client of the server that the environment names."""
+    return get_client(sync_client=True)
+
+
+def deploy(settings: Settings, schedules: Sequence[ScheduleSettings] | None = None) -> UUID:
+    """Make a project's deployment what conf says; given schedules replace those that it has. Idempotent.
+
+    Without `schedules`, those that the server keeps stay as they are.
+    """
+    ensure_pool()
+    kept = [_kept(s) for s in _found(settings.project).schedules] if schedules is None and _known(settings.project) \
+        else [_made(schedule) for schedule in schedules or ()]
+    source = retraining.from_source(source=str(CHECKOUT), entrypoint=ENTRYPOINT)
+    return UUID(str(source.deploy(  # type: ignore[attr-defined]
+        name=settings.project, work_pool_name=POOL, parameters={"project": settings.project}, tags=[POOL],
+        schedules=kept, build=False, push=False, print_next_steps=False, ignore_warnings=True,
+        concurrency_limit=1)))
+
+
+def request(project: str, options: Sequence[str], reason: str) -> UUID:
+    """Ask for a run now; a worker starts it."""
+    with client() as server:
+        run = server.create_flow_run_from_deployment(
+            _found(project).id, parameters={"project": project, "options": list(options), "reason": reason})
+    return run.id
+
+
+def scheduled(project: str | None = None) -> list[Scheduled]:
+    """Every schedule that the server keeps, or those of one project."""
+    with client() as server:
+        deployments = server.read_deployments(
+            deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[POOL])))
+    return [Scheduled(project=deployment.name, name=schedule.slug or str(schedule.id)[:8], when=_when(schedule.schedule),
+                      active=schedule.active and not deployment.paused)
+            for deployment in deployments if project in (None, deployment.name) for schedule in deployment.schedules]
+
+
+def pause(project: str, *, paused: bool) -> None:
+    """Hold a project's schedules, or let them go on."""
+    found = _found(project)
+    with client() as server:
+        (server.pause_deployment if paused else server.resume_deployment)(found.id)
+
+
+def remove(project: str) -> None:
+    """Forget a project's deployment and its schedules; runs that were made stay."""
+    found = _found(project)
+    with client() as server:
+        server.delete_deployment(found.id)
+
+
+def workers() -> int:
+    """How many workers are at work on the pool now."""
+    with client() as server:
+        try:
+            found = server.request("POST", "/work_pools/{name}/workers/filter", path_params={"name": POOL}, json={
+                "workers": WorkerFilter().model_dump(mode="json")}).json()
+        except ObjectNotFound:
+            return 0
+    return sum(worker["status"] == "ONLINE" for worker in found)
+
+
+def state_of(run: UUID) -> Any:
+    """The state of a flow run now."""
+    with client() as server:
+        return server.read_flow_run(run).state
+
+
+def ensure_pool() -> None:
+    """Make the pool that workers take runs from, where it is not there."""
+    with client() as server:
+        try:
+            server.create_work_pool(WorkPoolCreate(name=POOL, type="process", concurrency_limit=1))
+        except ObjectAlreadyExists:
+            return
+
+
+def _known(project: str) -> bool:
+    try:
+        return bool(_found(project).schedules)
+    except OrchestrationError:
+        return False
+
+
+def _found(project: str) -> DeploymentResponse:
+    with client() as server:
+        try:
+            return server.read_deployment_by_name(f"retraining/{project}")
+        except ObjectNotFound:
+            raise OrchestrationError(f"{project} is not known to the server. Make it so: farrier schedule {project} "
+                                     f"--every 24h") from None
+
+
+def _made(schedule: ScheduleSettings) -> dict[str, Any]:
+    when = CronSchedule(cron=schedule.cron) if schedule.cron else IntervalSchedule(
+        interval=timedelta(seconds=schedule.every_s or 0))
+    return {"schedule": when, "slug": schedule.name, "active": True}
+
+
+def _kept(schedule: Any) -> dict[str, Any]:
+    return {"schedule": schedule.schedule, "slug": schedule.slug, "active": schedule.active}
+
+
+def _when(schedule: Any) -> str:
+    if isinstance(schedule, CronSchedule):
+        return f"cron {schedule.cron} ({schedule.timezone or 'UTC'})"
+    return f"every {schedule.interval}" if isinstance(schedule, IntervalSchedule) else type(schedule).__name__
