@@ -1,39 +1,53 @@
-"""One-sided bounds of a mean over rows by the studentized bootstrap, for metrics other than accuracy.
+"""One-sided bounds of a mean over rows by resampling, for metrics other than accuracy.
 
-B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapters 11 (jackknife) and 12.5 (bootstrap-t).
-Each bound is the more careful one of the studentized bootstrap's, which follows a skewed sample, and Student's, which
-does not mistake a few far rows for skewness. A percentile bootstrap has no place here: on few rows with a long tail it
-passes up to three times too many. What no row has shown, no bootstrap sees: where rare, large losses are feared,
-declare a slice or ask for more rows.
+Gaffke's bound: the rows and one more, as bad as a row can be, under random weights that sum to one (a Bayesian
+bootstrap that fears what it has not seen). Of two values it is the exact bound of Clopper and Pearson. Percentile,
+BCa and studentized bootstraps have no place here: on few rows with a long tail they pass too many, and where only a
+handful of rows differ they pass far too many. What is worse than anything assumed and not among the rows, no method
+sees: where rare, large losses are feared, declare a slice or ask for more rows.
+
+N. Gaffke, Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative variable,
+Mathematical Methods of Statistics 14 (2005) 451-467: its level is proven for two values and was never seen to fail.
+The jackknife: B. Efron, R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapter 11.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 Floats = npt.NDArray[np.float64]
 
-FEWEST_ROWS = 100  # on 50, the error of the bound was seen to reach 7 % instead of 5 %
+FEWEST_ROWS = 100  # on 50, with the worst row taken from what was seen, the error reached 6 % instead of 5 %
 MOST_UNITS = 1000  # more rows than these are resampled in blocks: the mean of a block is nearly normal by then
-MOST_JACKKNIFED = 400  # each costs two evaluations of the metric
+MOST_JACKKNIFED = 500  # each costs two evaluations of the metric
 CHUNK = 500
 
 
-def mean_bounds(observations: Floats, level: float, *, resamples: int, seed: int) -> tuple[Floats, Floats]:
-    """The lower and the upper one-sided bound of the mean, over the last axis.
+def mean_bounds(
+    observations: Floats, worst: Floats | float, level: float, *, resamples: int, seed: int
+) -> tuple[Floats, Floats]:
+    """The lower and the upper one-sided bound of the mean over the last axis; a row differs by `worst` at the most.
 
-    observations: (..., rows), each row of which is one sample. Raises nothing: NaN in gives NaN out.
+    observations: (..., rows); worst: (...). Rows that are all alike still leave -log(1 - level) of the worst to fear.
     """
     units = in_blocks(observations, MOST_UNITS, seed)
-    mean, spread = units.mean(axis=-1), units.std(axis=-1, ddof=1)
-    quantiles = _studentized_quantiles(units - mean[..., None], (1 - level, level), resamples, seed)
-    student = stats.t.ppf(level, units.shape[-1] - 1)
-    error = spread / np.sqrt(units.shape[-1])
-    return mean - np.maximum(quantiles[1], student) * error, mean - np.minimum(quantiles[0], -student) * error
+    feared = np.broadcast_to(worst, units.shape[:-1])[..., None] * (units.shape[-1] / observations.shape[-1])
+    high = _weighted_quantile(np.concatenate([units, feared], axis=-1), level, resamples, seed)
+    low = -_weighted_quantile(np.concatenate([-units, feared], axis=-1), level, resamples, seed)
+    return low, high
+
+
+def _weighted_quantile(values: Floats, level: float, resamples: int, seed: int) -> Floats:
+    """The quantile of the mean of values whose weights are uniform over all that sum to one."""
+    generator = np.random.default_rng(seed)
+    means = []
+    for first in range(0, resamples, CHUNK):
+        weights = generator.standard_exponential((min(CHUNK, resamples - first), values.shape[-1]))
+        means.append(values @ (weights / weights.sum(axis=1, keepdims=True)).T)
+    return np.asarray(np.quantile(np.concatenate(means, axis=-1), level, axis=-1, method="higher"))
 
 
 def in_blocks(observations: Floats, most: int, seed: int) -> Floats:
@@ -52,33 +66,8 @@ def pseudo_values(metric: Callable[[npt.NDArray[np.int64]], float], rows: int, s
     metric: from row numbers to the metric on those rows. The values' mean is the metric on all rows; their bounds by
     `mean_bounds` are those of the metric's linear part.
     """
-    blocks = np.array_split(np.random.default_rng(seed).permutation(rows), min(rows, MOST_JACKKNIFED))
+    size, shuffled = -(-rows // MOST_JACKKNIFED), np.random.default_rng(seed).permutation(rows)
+    blocks = [shuffled[first : first + size] for first in range(0, rows, size)] if size > 1 else list(range(rows))
     everything = np.arange(rows)
     without = np.array([metric(np.delete(everything, block)) for block in blocks])
     return np.asarray(metric(everything) - (len(blocks) - 1) * (without - without.mean()))
-
-
-def _studentized_quantiles(centered: Floats, levels: tuple[float, float], resamples: int, seed: int) -> list[Floats]:
-    """Quantiles of (mean* - mean) / error* over resamples, the outer ones of the two ranks next to each."""
-    statistics = np.concatenate([_studentized(centered, c) for c in _counts(centered.shape[-1], resamples, seed)], -1)
-    low, high = levels
-    return [np.asarray(np.quantile(statistics, low, axis=-1, method="lower")),
-            np.asarray(np.quantile(statistics, high, axis=-1, method="higher"))]
-
-
-def _studentized(centered: Floats, counts: Floats) -> Floats:
-    units = centered.shape[-1]
-    mean = centered @ counts.T / units
-    variance = np.maximum((centered**2) @ counts.T / units - mean**2, 0.0) * units / (units - 1)
-    error = np.sqrt(variance / units)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(mean == 0, 0.0, mean / error)  # a resample of equal values that are off center is infinite
-
-
-def _counts(units: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """How often each resample draws each unit, some resamples at a time."""
-    generator = np.random.default_rng(seed)
-    for first in range(0, resamples, CHUNK):
-        size = min(CHUNK, resamples - first)
-        drawn = generator.integers(0, units, (size, units)) + np.arange(size)[:, None] * units
-        yield np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units).astype(np.float64)

@@ -18,6 +18,8 @@ from tasks.deployment.settings import DeploymentSettings, Margin
 from tasks.errors import DeploymentError
 from tasks.training.metrics import METRICS, losses, score
 
+LABELS_ONLY = ("balanced_accuracy", "f1")  # metrics that see the called class and not how sure the model was
+
 Floats = npt.NDArray[np.float64]
 Answers = npt.NDArray[Any]
 
@@ -52,11 +54,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class Differences:
-    """Each row's part of the drop, less its part of a relative margin: their mean is the drop less `allowance`."""
+    """Each row's part of the drop, less its part of a relative margin: their mean is the drop less `allowance`.
+
+    worst: the most that a row is taken to differ by.
+    """
 
     values: Floats
     allowance: float
-    method = "studentized bootstrap, one-sided"
+    worst: float
+    method = "Gaffke's bound, one-sided"
 
     @property
     def rows(self) -> int:
@@ -70,21 +76,22 @@ class Differences:
         """The one-sided lower and upper bound of the drop; what a relative margin itself varies by is in them."""
         if self.rows < bootstrap.FEWEST_ROWS:
             return -math.inf, math.inf
-        low, high = bootstrap.mean_bounds(self.values, settings.level, resamples=settings.resamples, seed=settings.seed)
+        low, high = bootstrap.mean_bounds(self.values, self.worst, settings.level, resamples=settings.resamples,
+                                          seed=settings.seed)
         return float(low) + self.allowance, float(high) + self.allowance
 
     def planned_power(self, test_rows: int, margin: float, settings: DeploymentSettings) -> float:
         """The chance to be certified on so many other rows."""
         if test_rows < bootstrap.FEWEST_ROWS or self.rows < 2:
             return 0.0
-        return power.planned_power_of_mean(self.drop, float(self.values.std(ddof=1)), test_rows=test_rows,
-                                           margin=margin, level=settings.level)
+        return power.planned_power_of_mean(self.drop, float(self.values.std(ddof=1)), self.rows, test_rows=test_rows,
+                                           margin=margin, level=settings.level, worst=self.worst)
 
     def rows_needed(self, margin: float, settings: DeploymentSettings) -> int:
         """How many rows would do at this spread, if the true drop were at most half the margin."""
         deviation = float(self.values.std(ddof=1)) if self.rows > 1 else 0.0
         needed = power.rows_needed_of_mean(deviation, drop=_planned_drop(self.drop, margin), margin=margin,
-                                           level=settings.level, power=settings.power)
+                                           level=settings.level, power=settings.power, worst=self.worst)
         return max(needed, bootstrap.FEWEST_ROWS)
 
 
@@ -100,7 +107,20 @@ def paired(metric: str, truth: Answers, champion: Answers, candidate: Answers, m
         return Counts(lost=int(((theirs == 1) & (ours == 0)).sum()), gained=int(((theirs == 0) & (ours == 1)).sum()),
                       rows=len(truth))
     allowance = (margin.relative or 0.0) * abs(score(metric, truth, champion))
-    return Differences(_differences(metric, truth, champion, candidate, margin.relative or 0.0, seed), allowance)
+    values = _differences(metric, truth, champion, candidate, margin.relative or 0.0, seed)
+    return Differences(values, allowance, _worst_row(metric, truth, champion, values, seed))
+
+
+def _worst_row(metric: str, truth: Answers, champion: Answers, values: Floats, seed: int) -> float:
+    """The most that a row is taken to differ by: what was seen, and for labels no less than right and wrong differ.
+
+    How bad a probability or a prediction can be has no useful bound: a loss of 16 on one row would forbid everything.
+    """
+    seen = float(np.abs(values).max())
+    if metric not in LABELS_ONLY:
+        return seen
+    own = bootstrap.pseudo_values(lambda rows: score(metric, truth[rows], champion[rows]), len(truth), seed)
+    return max(1.0, float(np.ptp(own)), seen)
 
 
 def _differences(

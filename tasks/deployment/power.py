@@ -26,13 +26,26 @@ def planned_power(lost: int, gained: int, rows: int, *, test_rows: int, margin: 
     return chance_to_pass(test_rows, margin, level, lost_rate, gained_rate)
 
 
-def planned_power_of_mean(drop: float, deviation: float, *, test_rows: int, margin: float, level: float) -> float:
-    """The same for a mean of rows: `deviation` is the standard deviation of the rows' differences (normal theory)."""
-    if test_rows < 1:
+def planned_power_of_mean(
+    drop: float, deviation: float, rows: int, *, test_rows: int, margin: float, level: float, worst: float = 0.0
+) -> float:
+    """The same for a mean of rows by normal theory.
+
+    deviation: the standard deviation of the rows' differences; worst: the most that a row can differ by, where that
+    is bounded. Then rows not seen to differ are feared as above, and one more row is certain to be.
+    """
+    if test_rows < 1 or test_rows <= unseen_rows(worst, margin, level):
         return 0.0
-    if deviation == 0:
-        return float(drop < margin)
-    return float(stats.norm.cdf((margin - drop) * math.sqrt(test_rows) / deviation - stats.norm.ppf(level)))
+    feared = math.hypot(deviation, worst * math.sqrt(2 * UNSEEN / rows))
+    room = margin - drop - worst / test_rows
+    if feared == 0:
+        return float(room > 0)
+    return float(stats.norm.cdf(room * math.sqrt(test_rows) / feared - stats.norm.ppf(level)))
+
+
+def unseen_rows(worst: float, margin: float, level: float) -> float:
+    """How many rows that are all alike are still too few to rule out a drop of the margin (the rule of three)."""
+    return -math.log(1 - level) * worst / margin if margin > 0 else math.inf
 
 
 def rows_needed(discordance: float, *, drop: float, margin: float, level: float, power: float) -> int:
@@ -54,6 +67,9 @@ def rows_needed(discordance: float, *, drop: float, margin: float, level: float,
     return rows
 
 
-def rows_needed_of_mean(deviation: float, *, drop: float, margin: float, level: float, power: float) -> int:
+def rows_needed_of_mean(
+    deviation: float, *, drop: float, margin: float, level: float, power: float, worst: float = 0.0
+) -> int:
     """The same for a mean of rows, by normal theory."""
-    return math.ceil(((stats.norm.ppf(level) + stats.norm.ppf(power)) * deviation / (margin - drop)) ** 2)
+    normal = ((stats.norm.ppf(level) + stats.norm.ppf(power)) * deviation / (margin - drop)) ** 2
+    return math.ceil(max(normal + worst / (margin - drop), unseen_rows(worst, margin, level)))
