@@ -45,12 +45,12 @@ def deployment_markdown(target: TargetStory, metric: str) -> str:
     lines = [[str(n), f"**{plain(m.candidate)}**" if m.candidate == target.chosen else plain(m.candidate),
               words.quality(m.quality, metric), words.milliseconds(m.latency_p50_ms.value),
               words.milliseconds(m.latency_p99_ms.value), words.rate(m.throughput_per_s.value),
-              words.size(m.size_bytes), m.evidence, plain(sentences.fate(target, m.candidate))]
+              words.size(m.size_bytes), m.evidence, plain(sentences.fate(target, m.candidate, metric))]
              for n, m in enumerate(target.measured, 1)]
     lines += [["", plain(f.name), "", "", "", "", "", "", plain(f"failed: {f.reason}")] for f in target.failed]
     heads = ["#", "candidate", metric.replace("_", " "), "p50", "p99", "throughput", "size", "evidence", "decision"]
     return "\n\n".join([f"### {plain(target.name)}", f"Budgets: {plain(sentences.budgets(target.budgets))}.",
-                        f"{sentences.capitalized(plain(sentences.outcome(target)))}", table(heads, lines)])
+                        f"{sentences.capitalized(plain(sentences.outcome(target, metric)))}", table(heads, lines)])
 
 
 def summary_markdown(story: Story) -> str:

@@ -10,7 +10,7 @@ from tasks.report.story import Story, TargetStory
 
 STANDINGS = {
     "tied": "fits; as cheap as the chosen one, which is smaller or simpler", "costlier": "fits; another costs less",
-    "dominated": "fits; another is as good in everything and better in something",
+    "dominated": "fits; another is as good or better in everything",
 }
 OUTCOMES = {"pass": "Passed", "fail": "Failed", "inconclusive": "Not decided"}
 
@@ -45,11 +45,11 @@ def optimized(story: Story) -> str:
 def decided(story: Story, target: TargetStory) -> str:
     """What became of a target: released, refused or not certified, and the numbers that decided."""
     if target.release is None:
-        return outcome(target)
+        return outcome(target, story.metric)
     return f"released v{target.release.version}, {_candidate(story, target, target.release.candidate)}"
 
 
-def outcome(target: TargetStory) -> str:
+def outcome(target: TargetStory, metric: str = "") -> str:
     """What became of a target, as far as the target alone can tell."""
     if target.release is not None:
         return f"released v{target.release.version}, {target.release.candidate}. {certified(target.release.verdict)}"
@@ -57,14 +57,14 @@ def outcome(target: TargetStory) -> str:
         return (f"nothing released: {target.verdict.candidate} was not certified. {certified(target.verdict)} "
                 f"What served before still serves.")
     if target.refusal is not None:
-        return f"nothing released: {_refused(target.refusal)} What served before still serves."
+        return f"nothing released: {_refused(target.refusal, metric)} What served before still serves."
     return "nothing released: no decision was recorded."
 
 
-def _refused(refusal: Refusal) -> str:
+def _refused(refusal: Refusal, metric: str) -> str:
     if not refusal.misses:
         return refusal.reason.rstrip(".") + "."
-    return f"no candidate fits. The nearest, {refusal.nearest}, missed: {missing(refusal.misses)}."
+    return f"no candidate fits. The nearest, {refusal.nearest}, missed: {missing(refusal.misses, metric)}."
 
 
 def _candidate(story: Story, target: TargetStory, name: str) -> str:
@@ -129,19 +129,19 @@ def compared(comparison: Comparison) -> str:
     return sentence
 
 
-def missing(misses: tuple[Miss, ...]) -> str:
+def missing(misses: tuple[Miss, ...], metric: str = "") -> str:
     """All that was missed, in one line."""
-    return "; ".join(words.missed(m) for m in misses) or "nothing that was recorded"
+    return "; ".join(words.missed(m, metric) for m in misses) or "nothing that was recorded"
 
 
-def fate(target: TargetStory, candidate: str) -> str:
+def fate(target: TargetStory, candidate: str, metric: str = "") -> str:
     """Why a candidate was or was not released on a target, in a few words."""
     if target.release is not None and target.release.candidate == candidate:
         return f"released v{target.release.version}"
     if target.chosen == candidate:
         return _gate(target)
     if misses := _misses(target, candidate):
-        return missing(misses)
+        return missing(misses, metric)
     if candidate not in target.misses:
         return "did not fit" if target.refusal else "no decision recorded"
     front = "costlier" if candidate in target.front else "dominated"

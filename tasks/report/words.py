@@ -21,6 +21,7 @@ QUANTITIES = {
     "memory_bytes": "memory", "size_bytes": "size", "cpu_s_per_1000": "CPU time per 1,000",
 }
 AT_LEAST = frozenset({"throughput_per_s", "planned power"})
+DROPS = ("bound of the drop", "certification of")
 NOTHING = "—"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
@@ -148,7 +149,14 @@ def ends(estimate: Estimate, show: Callable[[float], str]) -> str:
 
 
 def rate(value: float) -> str:
-    """Answers a second."""
+    """Answers a second.
+
+    >>> rate(9000), rate(131_829), rate(5_849_022)
+    ('9,000 /s', '132k /s', '5.85M /s')
+    """
+    for letter, scale in (("M", 1e6), ("k", 1e3)):
+        if abs(value) >= scale * (1 if letter == "M" else 10):
+            return f"{number(value / scale)}{letter} /s"
     return f"{number(value)} /s"
 
 
@@ -178,14 +186,25 @@ def name_of(what: str) -> str:
     return QUANTITIES.get(what, what.replace("_", " "))
 
 
-def missed(miss: Miss) -> str:
-    """What was missed, the value and what is allowed.
+def missed(miss: Miss, metric: str = "") -> str:
+    """What was missed, the value and what is allowed; drops of quality read as the metric's points where it is known.
 
     >>> missed(Miss(what="size_bytes", value=41_300, allowed=20_000))
     'size 41.3 kB, allowed 20 kB'
+    >>> missed(Miss(what="bound of the drop", value=0.0441, allowed=0.02), "accuracy")
+    'bound of the drop 4.41 points, allowed 2 points'
     """
     allowed = "at least" if miss.what in AT_LEAST else "allowed"
-    return f"{name_of(miss.what)} {quantity(miss.what, miss.value)}, {allowed} {quantity(miss.what, miss.allowed)}"
+    value, limit = (_against(miss.what, amount, metric) for amount in (miss.value, miss.allowed))
+    return f"{name_of(miss.what)} {value}, {allowed} {limit}"
+
+
+def _against(what: str, value: float | str, metric: str) -> str:
+    if isinstance(value, str):
+        return value
+    if what == "planned power":
+        return f"{value:.0%}"
+    return points(value, metric) if metric and what.startswith(DROPS) else quantity(what, value)
 
 
 def model(kinds: Sequence[str], family: str) -> str:

@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.records import Budgets
+from tasks.records import Budgets, Miss
 from tasks.report import sentences
 from tasks.report.words import TIMES
 
@@ -22,7 +22,7 @@ def test_gains_are_not_claimed_where_the_champion_was_not_measured(story):
 @pytest.mark.parametrize(("target", "candidate", "fate"), [
     (0, "prune-75-int8", "released v3"), (0, "keep", "size 431 kB, allowed 20 kB"),
     (2, "prune-50", "fits; another costs less"),
-    (2, "cnn-int8", "fits; another is as good in everything and better in something"),
+    (2, "cnn-int8", "fits; another is as good or better in everything"),
     (1, "keep-forest", "p50 latency 94 µs, allowed 5 µs"),
     (2, "distill-small", "chosen; certification: inconclusive"), (2, "unheard-of", "no decision recorded"),
 ])
@@ -37,6 +37,14 @@ def test_a_refusals_nearest_keeps_its_misses_where_no_others_were_kept(story):
 
 def test_a_refused_candidate_of_which_nothing_else_is_known_did_not_fit(story):
     assert sentences.fate(story.targets[1].model_copy(update={"misses": {}}), "keep") == "did not fit"
+
+
+def test_a_drop_reads_in_points_where_the_metric_is_known(story):
+    drop = (Miss(what="bound of the drop", value=0.0441, allowed=0.02),
+            Miss(what="planned power", value=0.005, allowed=0.8))
+    target = story.targets[2].model_copy(update={"misses": {"keep": drop}})
+    assert sentences.fate(target, "keep", "accuracy") == (
+        "bound of the drop 4.41 points, allowed 2 points; planned power 0%, at least 80%")
 
 
 def test_a_tie_is_called_so(story):
