@@ -9,7 +9,7 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field, ValidationError
 
@@ -26,7 +26,8 @@ from tasks.store import CHECKOUT
 from tasks.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from prefect.task_runners import ThreadPoolTaskRunner
+    from prefect.futures import PrefectFuture
+    from prefect.task_runners import TaskRunner
 
 CONF = CHECKOUT / "conf"
 STAGES = ("data", "training", "optimization", "deployment", "monitoring")
@@ -38,11 +39,11 @@ class Orchestration(Record):
     runner: Literal["threads"] = Field("threads", description="what maps families and recipes")
     workers: int = Field(2, ge=1, description="families or recipes at a time")
 
-    def task_runner(self) -> ThreadPoolTaskRunner[Any]:
+    def task_runner(self) -> TaskRunner[PrefectFuture[Any]]:
         """Prefect's runner of a fan-out."""
         from prefect.task_runners import ThreadPoolTaskRunner
 
-        return ThreadPoolTaskRunner(max_workers=self.workers)
+        return cast("TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=self.workers))
 
 
 class TrackingSettings(Record):

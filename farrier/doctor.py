@@ -35,10 +35,11 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     ----------
     json
         Print the findings as JSON.
+
     """
     findings = [finding for check in CHECKS for finding in check()]
     if json:
-        print(json_module.dumps([finding._asdict() for finding in findings], indent=1))  # noqa: T201
+        print(json_module.dumps([finding._asdict() for finding in findings], indent=1))
     else:
         _show(findings)
     return 0 if all(finding.fine for finding in findings) else 1

@@ -29,6 +29,7 @@ def report(
         Open it in the browser.
     json
         Print the run's summary, with the report's path, as JSON.
+
     """
     from flows.run import summaries
     from tasks.errors import FarrierError
@@ -37,7 +38,7 @@ def report(
     if not found:
         raise FarrierError(f"no run of {project}{f' named {run}' if run else ''} has a report. "
                            f"Those that ran: farrier runs {project}")
-    print(found[0].model_dump_json(indent=1) if json else found[0].report)  # noqa: T201
+    print(found[0].model_dump_json(indent=1) if json else found[0].report)
     if open:
         import webbrowser
         from pathlib import Path

@@ -35,6 +35,7 @@ def retrain(
         Wait until the run ended; exit with 1 unless it completed.
     json
         Print the flow run's id and state as JSON.
+
     """
     from conf.settings import load
     from flows.server import prefect_server
@@ -48,13 +49,13 @@ def retrain(
         helpers = scheduling.workers()
         state = _awaited(run) if wait else "Scheduled"
     if json:
-        print(json_module.dumps({"flow_run": str(run), "state": state, "workers": helpers}))  # noqa: T201
+        print(json_module.dumps({"flow_run": str(run), "state": state, "workers": helpers}))
     else:
-        print(f"asked for a run of {project}: {run} is {state.lower()}")  # noqa: T201
+        print(f"asked for a run of {project}: {run} is {state.lower()}")
         if not helpers and not wait:
             from farrier.app import command
 
-            print(f"no worker is at work; it waits for one: {command()} worker")  # noqa: T201
+            print(f"no worker is at work; it waits for one: {command()} worker")
     return 0 if state in ("Scheduled", "Completed") else 1
 
 

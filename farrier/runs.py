@@ -27,12 +27,13 @@ def runs(
         How many at most.
     json
         Print the summaries as JSON.
+
     """
     from flows.run import summaries
 
     found = summaries(project)[:limit]
     if json:
-        print(json_module.dumps([summary.model_dump(mode="json") for summary in found], indent=1))  # noqa: T201
+        print(json_module.dumps([summary.model_dump(mode="json") for summary in found], indent=1))
         return 0
     _show(found)
     return 0

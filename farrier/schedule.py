@@ -49,6 +49,7 @@ def schedule(
         Forget them.
     json
         Print the schedules as JSON.
+
     """
     from conf.settings import load
     from flows.server import prefect_server
@@ -102,7 +103,7 @@ def _apply(settings: Settings, wanted: ScheduleSettings | None) -> None:
 
 def _show(found: list, *, json: bool) -> int:  # type: ignore[type-arg]
     if json:
-        print(json_module.dumps([one.model_dump(mode="json") for one in found], indent=1))  # noqa: T201
+        print(json_module.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return 0
     from rich import box
     from rich.console import Console

@@ -23,13 +23,14 @@ def targets(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
     ----------
     json
         Print them as JSON.
+
     """
     from conf.settings import load_target, target_names
     from tasks.deployment.hardware import fingerprint
 
     known = [load_target(name) for name in target_names()]
     if json:
-        print(json_module.dumps({"machine": fingerprint().model_dump(mode="json"),  # noqa: T201
+        print(json_module.dumps({"machine": fingerprint().model_dump(mode="json"),
                                  "targets": [_facts(target) for target in known]}, indent=1))
         return 0
     _show(known)
@@ -60,5 +61,6 @@ def _show(known: list[Target]) -> None:
         budgets = ", ".join(f"{name}={value:g}" for name, value in target.budgets if value is not None)
         here = target.runtime.available() or ("build, measure, release" if target.runtime.releasable
                                               else "build, measure; a reference, never released")
-        table.add_row(target.name, target.runtime.kind, str(threads_of(target)), target.scenario, budgets or "none", here)
+        table.add_row(target.name, target.runtime.kind, str(threads_of(target)), target.scenario, budgets or "none",
+                      here)
     console.print(table)

@@ -33,15 +33,16 @@ def ui(*, port: int = 0, json: Annotated[bool, Parameter(negative=())] = False) 
         Of the MLflow UI; a free one when nothing is said.
     json
         Print both links as one line of JSON.
+
     """
     from flows.server import prefect_server
 
     with prefect_server() as api, mlflow_server(port) as mlflow:
         prefect = api.removesuffix("/api")
         if json:
-            print(json_module.dumps({"mlflow": mlflow, "prefect": prefect}), flush=True)  # noqa: T201
+            print(json_module.dumps({"mlflow": mlflow, "prefect": prefect}), flush=True)
         else:
-            print(f"MLflow   {mlflow}\nPrefect  {prefect}\nStop both with Ctrl-C.", flush=True)  # noqa: T201
+            print(f"MLflow   {mlflow}\nPrefect  {prefect}\nStop both with Ctrl-C.", flush=True)
         _wait()
     return 0
 
@@ -82,8 +83,8 @@ def _ready(url: str, server: subprocess.Popen[bytes]) -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    raise OrchestrationError(f"the MLflow server did not come up at {url}. What it said: "
-                             f"data/state/mlflow/server.log under FARRIER_HOME. Is the port taken? Choose another: --port")
+    raise OrchestrationError(f"the MLflow server did not come up at {url}. Is the port taken? Choose another with "
+                             f"--port. What it said: state/mlflow/server.log under FARRIER_HOME")
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

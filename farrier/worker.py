@@ -23,6 +23,7 @@ def worker(*, once: Annotated[bool, Parameter(negative=())] = False) -> int:
     ----------
     once
         Execute what is due now and stop.
+
     """
     from flows.server import prefect_server
 
@@ -30,7 +31,7 @@ def worker(*, once: Annotated[bool, Parameter(negative=())] = False) -> int:
         from flows.scheduling import POOL, ensure_pool
 
         ensure_pool()
-        print(f"worker of pool {POOL} at {url}; stop it with Ctrl-C", flush=True)  # noqa: T201
+        print(f"worker of pool {POOL} at {url}; stop it with Ctrl-C", flush=True)
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
         return _until_it_ends([*command, "--run-once"] if once else command)
 

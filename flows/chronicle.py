@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow.parquet as pq
 import yaml
-from tasks.optimization.attribution import attribute
 
 from conf.settings import Settings
 from flows import publishing
@@ -24,6 +23,7 @@ from flows.run import Run, Status, Summary, code_commit, now, write
 from flows.training import Trained
 from tasks.data import preparation
 from tasks.deployment.packaging import Lineage
+from tasks.optimization.attribution import attribute
 from tasks.records import Candidate, Failed, Measurement, PreparedData, Record
 from tasks.report.page import render
 from tasks.report.story import Attribution, Story
@@ -170,7 +170,7 @@ class Chronicle:
             pairs = tuple((float(t), float(a)) for t, a in zip(truth, answers, strict=True))
             return {"pictured": name, "residuals": pairs}
         counts = np.zeros((len(prepared.data_schema.classes),) * 2, dtype=int)
-        np.add.at(counts, (truth, answers.argmax(axis=1)), 1)
+        np.add.at(counts, (truth.astype(int), answers.argmax(axis=1)), 1)
         return {"pictured": name, "confusion": tuple(tuple(int(n) for n in row) for row in counts)}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect import flow
-from tasks.deployment.selection import Judged, Selection
 
 from flows import publishing
 from flows.gathering import Made, one
@@ -15,6 +14,7 @@ from flows.training import Trained
 from tasks.deployment.gate import Certified
 from tasks.deployment.hardware import machine_digest
 from tasks.deployment.packaging import Lineage
+from tasks.deployment.selection import Selection
 from tasks.deployment.settings import DeploymentSettings
 from tasks.deployment.steps import certify, measure, pack, release, select
 from tasks.deployment.target import Target, threads_of
@@ -94,7 +94,7 @@ def _deploy(target: Target, work: Work) -> Deployed:
 def _certified(
     target: Target, selection: Selection, story: TargetStory, numbers: Sequence[Measurement], work: Work
 ) -> Deployed:
-    """Send the chosen one to the gate; where it does not pass, the unoptimized champion may, since it is the same model."""
+    """Send the chosen one to the gate; where it does not pass, the champion itself may: it is the same model."""
     tried: list[Certified] = []
     for name in (selection.chosen, *selection.fallback):
         tried.append(one(certify, _named(work.candidates, name), work.champion, target, work.prepared, _rules(work),
@@ -130,7 +130,7 @@ def _announce(
     """Tell MLflow of a release that is about to be; raises TrackingUnavailable where it cannot be told."""
     draft = Release(project=work.run.project, target=measured.target, version=0, candidate=candidate.name,
                     package=package, verdict=verdict, measurement=measured, created="")
-    files = tuple(Attachment(name=f"release/{name}", text=_text(package, name)) for name in ("card.md", "manifest.json"))
+    files = tuple(Attachment(name=f"release/{n}", text=_text(package, n)) for n in ("card.md", "manifest.json"))
     verdict_text = Attachment(name="release/verdict.json", text=verdict.model_dump_json(indent=1))
     post(work.run.tracking_uri, [record_release(work.run, draft, candidate, (*files, verdict_text), work.prepared)])
     Tracking(work.run.tracking_uri).require_delivered()
@@ -144,10 +144,10 @@ def _text(package: Artifact, name: str) -> str:
 
 def _story(target: Target, measured: tuple[Measurement | Failed, ...], chosen: Selection | Refusal) -> TargetStory:
     selection = chosen if isinstance(chosen, Selection) else None
-    rows: Sequence[Judged] = selection.rows if selection else ()
+    misses = {row.candidate: row.misses for row in chosen.rows} if isinstance(chosen, Selection) else chosen.others
     return TargetStory(
         name=target.name, budgets=target.budgets, scenario=target.scenario, threads=threads_of(target),
-        measurements=measured, misses={row.candidate: row.misses for row in rows},
+        measurements=measured, misses=misses,
         front=selection.front if selection else (), chosen=selection.chosen if selection else None)
 
 
@@ -176,6 +176,7 @@ def _missed(verdict: Verdict) -> tuple[Miss, ...]:
 def _why(verdict: Verdict) -> str:
     held = [c for c in (verdict.overall, *verdict.slices) if c.outcome != "pass" and not c.advisory]
     return "; ".join(f"{c.name} is {c.outcome}: the drop in {c.metric} may be {c.drop.high:.4f}, the margin is "
-                     f"{c.margin:.4f}" + (f", {c.rows_needed} rows would decide" if c.rows_needed else "") for c in held)
+                     f"{c.margin:.4f}" + (f", {c.rows_needed} rows would decide" if c.rows_needed else "")
+                     for c in held)
 
 

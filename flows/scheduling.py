@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
+from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, WorkerFilter
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.schedules import Schedule
 
 from conf.settings import ScheduleSettings, Settings
 from flows.retraining import retraining
@@ -46,8 +48,8 @@ def deploy(settings: Settings, schedules: Sequence[ScheduleSettings] | None = No
     ensure_pool()
     kept = [_kept(s) for s in _found(settings.project).schedules] if schedules is None and _known(settings.project) \
         else [_made(schedule) for schedule in schedules or ()]
-    source = retraining.from_source(source=str(CHECKOUT), entrypoint=ENTRYPOINT)
-    return UUID(str(source.deploy(  # type: ignore[attr-defined]
+    source = cast("Flow[..., Any]", retraining.from_source(source=str(CHECKOUT), entrypoint=ENTRYPOINT))
+    return UUID(str(source.deploy(
         name=settings.project, work_pool_name=POOL, parameters={"project": settings.project}, tags=[POOL],
         schedules=kept, build=False, push=False, print_next_steps=False, ignore_warnings=True,
         concurrency_limit=1)))
@@ -66,8 +68,8 @@ def scheduled(project: str | None = None) -> list[Scheduled]:
     with client() as server:
         deployments = server.read_deployments(
             deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[POOL])))
-    return [Scheduled(project=deployment.name, name=schedule.slug or str(schedule.id)[:8], when=_when(schedule.schedule),
-                      active=schedule.active and not deployment.paused)
+    return [Scheduled(project=deployment.name, name=schedule.slug or str(schedule.id)[:8],
+                      when=_when(schedule.schedule), active=schedule.active and not deployment.paused)
             for deployment in deployments if project in (None, deployment.name) for schedule in deployment.schedules]
 
 
@@ -89,8 +91,8 @@ def workers() -> int:
     """How many workers are at work on the pool now."""
     with client() as server:
         try:
-            found = server.request("POST", "/work_pools/{name}/workers/filter", path_params={"name": POOL}, json={
-                "workers": WorkerFilter().model_dump(mode="json")}).json()
+            found = server.request("POST", "/work_pools/{work_pool_name}/workers/filter", json={
+                "workers": WorkerFilter().model_dump(mode="json")}, path_params={"work_pool_name": POOL}).json()
         except ObjectNotFound:
             return 0
     return sum(worker["status"] == "ONLINE" for worker in found)
@@ -127,14 +129,18 @@ def _found(project: str) -> DeploymentResponse:
                                      f"--every 24h") from None
 
 
-def _made(schedule: ScheduleSettings) -> dict[str, Any]:
-    when = CronSchedule(cron=schedule.cron) if schedule.cron else IntervalSchedule(
-        interval=timedelta(seconds=schedule.every_s or 0))
-    return {"schedule": when, "slug": schedule.name, "active": True}
+def _made(schedule: ScheduleSettings) -> Schedule:
+    if schedule.cron:
+        return Schedule(cron=schedule.cron, timezone="UTC", slug=schedule.name)
+    return Schedule(interval=timedelta(seconds=schedule.every_s or 0), slug=schedule.name)
 
 
-def _kept(schedule: Any) -> dict[str, Any]:
-    return {"schedule": schedule.schedule, "slug": schedule.slug, "active": schedule.active}
+def _kept(schedule: Any) -> Schedule:
+    """A schedule of the server's as one that can be given to it again."""
+    same = {"active": schedule.active, "slug": schedule.slug}
+    if isinstance(schedule.schedule, CronSchedule):
+        return Schedule(cron=schedule.schedule.cron, timezone=schedule.schedule.timezone, **same)
+    return Schedule(interval=schedule.schedule.interval, **same)
 
 
 def _when(schedule: Any) -> str:

@@ -42,7 +42,9 @@ def prefect_server(meanwhile: Callable[[], object] = lambda: None) -> Iterator[s
     """
     configured = os.environ.get("PREFECT_API_URL")
     if configured:
-        yield _answering(configured)
+        with _told(environment()):
+            meanwhile()
+            yield _answering(configured)
         return
     with (state("prefect") / "users.lock").open("w") as users, _told(environment()):
         url = _join(users, meanwhile)

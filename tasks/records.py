@@ -312,6 +312,7 @@ class Refusal(Record):
     nearest: str
     misses: tuple[Miss, ...]
     reason: str
+    others: dict[str, tuple[Miss, ...]] = Field({}, description="what each of the candidates missed")
 
 
 class ColumnDrift(Record):

@@ -140,8 +140,8 @@ class Tracking:
         """Raise TrackingUnavailable unless MLflow knows everything that was posted."""
         if waiting := self.deliver():
             raise TrackingUnavailable(
-                f"MLflow at {self.uri} does not answer, so nothing is released: {waiting} entries wait in {self.outbox}. "
-                f"Start it again, then repeat the run; finished work is not repeated.")
+                f"MLflow at {self.uri} does not answer, so nothing is released: {waiting} entries wait in "
+                f"{self.outbox}. Start it again, then repeat the run; finished work is not repeated.")
 
     def run_id(self, key: str, experiment: str) -> str:
         """The MLflow run of an entry, or '' where MLflow does not know it (yet)."""
@@ -185,7 +185,8 @@ class Tracking:
     def _run(self, entry: Entry, experiment: str) -> str:
         run = self._runs.get(entry.key) or self._find(entry.key, experiment)
         if not run:
-            tags = {KEY: entry.key, "mlflow.source.type": "JOB", "mlflow.source.name": "farrier", **self._nesting(entry)}
+            tags = {KEY: entry.key, "mlflow.source.type": "JOB", "mlflow.source.name": "farrier",
+                    **self._nesting(entry)}
             run = self.client.create_run(experiment, entry.started_ms or None, tags, entry.name).info.run_id
         self._runs[entry.key] = run
         return run

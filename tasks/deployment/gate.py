@@ -1,4 +1,4 @@
-"""The gate: the selected candidate answers the test rows through its own runtime, once, and is compared with the champion."""
+"""The gate: the selected candidate answers the test rows, once, through its own runtime, beside the champion."""
 
 from __future__ import annotations
 

@@ -197,6 +197,7 @@ def _refusal(target: Place, judged: Sequence[Judged]) -> Refusal:
     nearest = min(judged, key=lambda row: (max(map(excess, row.misses)), row.candidate))
     told = ", ".join(f"{m.what} {_text(m.value)} where {_text(m.allowed)} is asked" for m in nearest.misses)
     return Refusal(target=target.name, nearest=nearest.candidate, misses=nearest.misses,
+                   others={row.candidate: row.misses for row in judged},
                    reason=f"{target.name}: none of {len(judged)} candidates fits. The nearest, {nearest.candidate}, "
                           f"missed: {told}. Raise the budget or the margin, or add a recipe.")
 

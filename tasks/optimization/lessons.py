@@ -99,5 +99,6 @@ def _between(rows: pd.DataFrame, neighbors: pd.DataFrame, schema: Schema, random
         if column.kind == "number":
             noise = random.standard_normal(len(rows))
             other = (other + noise * np.abs(own - other) / SPREAD).astype(np.float32)
-        columns[column.name] = np.where(random.random(len(rows)) < SWAP, other, own)
+        moved = np.where(random.random(len(rows)) < SWAP, other, own)
+        columns[column.name] = pd.Series(moved, dtype=rows[column.name].dtype)  # objects would become pandas' own text
     return pd.DataFrame(columns)

@@ -15,19 +15,24 @@ from tasks.records import Model, Parity, PreparedData, Schema
 from tasks.store import Store
 from tasks.training import reference as trained
 
+ROWS = 1_000  # of train
+
 
 def parity(graph: Model, reference: Model, prepared: PreparedData, store: Store, tolerance: float) -> Parity:
-    """Compare a graph with its trained model on all validation rows and on rows made to be difficult.
+    """Compare a graph with its trained model: all validation rows, train rows, and rows made to be difficult.
+
+    Train rows are where trees split: there a last bit decides.
 
     The difference is of probabilities, or of predictions relative to the larger of 1 and the model's own. Raises
     ParityError, with the row and both answers, where the largest is above the tolerance or an answer is not a number.
     """
     schema = prepared.data_schema
-    tried = probes(preparation.typed(preparation.load(prepared.validation, store), schema), schema)
+    validation, train = preparation.load(prepared.validation, store), preparation.load(prepared.train, store)
+    train = train.iloc[np.unique(np.linspace(0, len(train) - 1, ROWS).astype(int))]
+    splits = {"validation": validation, "train": train}
+    tried = probes({name: preparation.typed(rows, schema) for name, rows in splits.items()}, schema)
     expected = trained.answers(reference, tried.frame, schema, store)
     found = ask(graph, tried.frame, schema, store)
-    if found.shape != expected.shape:
-        raise ParityError(f"the graph answers with shape {found.shape}, the model with {expected.shape}.")
     difference = differences(found, expected, relative=not schema.classes)
     _refuse(difference, tolerance, tried, found, expected)
     return Parity(rows=len(tried.names), largest_difference=float(difference.max()), tolerance=tolerance)
@@ -44,11 +49,13 @@ def ask(graph: Model, frame: DataFrame, schema: Schema, store: Store, threads: i
 
 
 def differences(found: NDArray[Any], expected: NDArray[Any], *, relative: bool) -> NDArray[np.float64]:
-    """The largest difference of each row; infinite where an answer is not a number.
+    """The largest difference of each row; infinite where an answer is not a number. Raises ParityError for two shapes.
 
     >>> differences(np.array([[0.5, 0.5]]), np.array([[0.25, 0.75]]), relative=False)
     array([0.25])
     """
+    if found.shape != expected.shape:
+        raise ParityError(f"the graph answers with shape {found.shape}, the model with {expected.shape}.")
     apart = np.abs(found.astype(np.float64) - expected)
     if relative:
         apart /= np.maximum(1.0, np.abs(expected))

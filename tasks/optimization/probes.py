@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +23,12 @@ class Probes:
     names: tuple[str, ...]
 
 
-def probes(typed: pd.DataFrame, schema: Schema) -> Probes:
-    """All given rows as they are, then the first of them with one column changed at a time, then with all of them.
+def probes(splits: Mapping[str, pd.DataFrame], schema: Schema) -> Probes:
+    """The typed rows of splits as they are, then the first of them with one column changed at a time, then with all.
 
-    `typed` is a typed frame with at least one row.
+    The first split has at least one row.
     """
+    typed = next(iter(splits.values()))
     tries = [{column.name: value} for column in schema.features for value in _values(column, schema)]
     tries += [_everywhere(schema, place) for place in range(max(len(_values(c, schema)) for c in schema.features))]
     changed = pd.concat([typed.iloc[[0]]] * len(tries), ignore_index=True)
@@ -35,8 +37,8 @@ def probes(typed: pd.DataFrame, schema: Schema) -> Probes:
         for row, values in enumerate(tries):
             column[row] = values.get(name, column[row])
         changed[name] = pd.Series(column, dtype=typed[name].dtype)
-    return Probes(frame=pd.concat([typed, changed], ignore_index=True),
-                  names=(*(f"validation row {row}" for row in range(len(typed))), *map(_name, tries)))
+    known = [f"{split} row {row}" for split, rows in splits.items() for row in range(len(rows))]
+    return Probes(frame=pd.concat([*splits.values(), changed], ignore_index=True), names=(*known, *map(_name, tries)))
 
 
 def _values(column: Column, schema: Schema) -> list[Any]:

@@ -62,9 +62,13 @@ def test_a_folder_is_whole_only_when_every_file_of_its_manifest_is(tmp_path: Pat
 
 
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(StoreFull, match="FARRIER_HOME"), whole_or_nothing(tmp_path / "big.bin") as partial:
-        partial.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def write() -> None:
+        with whole_or_nothing(tmp_path / "big.bin") as partial:
+            partial.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StoreFull, match="FARRIER_HOME"):
+        write()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -82,9 +86,14 @@ def test_a_really_full_disk_leaves_the_store_as_it_was(tmp_path: Path, file: Pat
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:
     target = tmp_path / "pointer.json"
     target.write_text("old")
-    with pytest.raises(KeyboardInterrupt), whole_or_nothing(target) as partial:
-        partial.write_text("new")
-        raise KeyboardInterrupt
+
+    def write() -> None:
+        with whole_or_nothing(target) as partial:
+            partial.write_text("new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
     assert [path.name for path in tmp_path.iterdir()] == ["pointer.json"]
     assert target.read_text() == "old"
 

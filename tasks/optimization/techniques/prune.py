@@ -39,15 +39,33 @@ class Prune(Technique):
 
     def _narrowed(self, network: Any, taught: Lessons, seed: int) -> Any:
         """The network after every round; the architecture is read back from its layers when it is kept."""
-        for step in range(self.steps):
-            left = (1 - self.ratio) ** (1 / self.steps)  # so that the rounds together leave 1 - ratio
-            network = taught.teach(_without_least(network, 1 - left), epochs=self.epochs, rate=self.rate,
-                                   temperature=self.temperature, seed=seed + step)
+        widths = [_channels(layer) for layer in _prunable(network)]
+        for step in range(1, self.steps + 1):
+            left = (1 - self.ratio) ** (step / self.steps)
+            narrower = _narrow(network, [max(1, round(width * left)) for width in widths])
+            network = taught.teach(narrower, epochs=self.epochs, rate=self.rate, temperature=self.temperature,
+                                   seed=seed + step)
         return network
 
 
-def _without_least(network: Any, ratio: float) -> Any:
-    """A copy without this share of each layer's channels; the layers that answer stay whole."""
+def _prunable(network: Any) -> list[Any]:
+    """The layers that may lose channels: all but those that answer."""
+    planned = networks.describe(network)
+    return _weighted(network)[:len(planned.get("channels", ())) + len(planned["hidden"])]
+
+
+def _weighted(network: Any) -> list[Any]:
+    from torch import nn
+
+    return [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+
+
+def _channels(layer: Any) -> int:
+    return int(layer.weight.shape[0])
+
+
+def _narrow(network: Any, widths: list[int]) -> Any:
+    """A copy whose prunable layers have these widths, without the channels whose weights are smallest."""
     import torch
 
     with warnings.catch_warnings():
@@ -55,11 +73,12 @@ def _without_least(network: Any, ratio: float) -> Any:
         import torch_pruning
 
     narrower = copy.deepcopy(network)
-    dense = [layer for layer in narrower.modules() if isinstance(layer, torch.nn.Linear)]
-    answering = [layer for layer in dense if layer.out_features == dense[-1].out_features]
+    layers = _prunable(narrower)
+    # half a channel more than is left: the library rounds down
+    ratios = {layer: 1 - (width + 0.5) / _channels(layer) for layer, width in zip(layers, widths, strict=True)}
     importance = torch_pruning.importance.GroupMagnitudeImportance(p=2)
     torch_pruning.pruner.BasePruner(narrower, torch.zeros(2, _width(narrower)), importance=importance,
-                                    pruning_ratio=ratio, ignored_layers=answering).step()
+                                    pruning_ratio_dict=ratios, ignored_layers=_weighted(narrower)[len(layers):]).step()
     return narrower
 
 

@@ -45,34 +45,35 @@ class Quantize(Technique):
                                                   "of 8 bits saturate")
 
     def apply(self, model: Model, data: PreparedData, store: Store, *, seed: int) -> Model:  # noqa: ARG002
-        source = store.fetch(model.artifact)
+        graph = graphs.load(store.fetch(model.artifact))
         with store.scratch() as folder, _quiet():
-            path = folder / "quantized.onnx"
+            quantized = folder / "quantized.onnx"
             if self.method == "static":
-                self._static(source, path, data, store)
+                self._static(_typed(graph), quantized, data, store)
             else:
-                self._dynamic(source, path)
-            graphs.save(graphs.bare(graphs.load(path)), smaller := folder / "model.onnx")
-            _must_shrink(source, smaller)
-            return Model(form="onnx", artifact=store.put(smaller))
+                self._dynamic(_typed(graph), quantized)
+            smaller = graphs.bare(graphs.load(quantized))
+            graphs.save(smaller, path := folder / "model.onnx")
+            made = Model(form="onnx", artifact=store.put(path))
+        _must_shrink(model, made, smaller)
+        return made
 
-    def _static(self, source: Path, path: Path, data: PreparedData, store: Store) -> None:
+    def _static(self, graph: graphs.Graph, path: Path, data: PreparedData, store: Store) -> None:
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
         ways = {"minmax": CalibrationMethod.MinMax, "entropy": CalibrationMethod.Entropy,
                 "percentile": CalibrationMethod.Percentile}
-        quantize_static(source, path, _Rows(_calibration_feeds(data, store, self.rows)),
+        quantize_static(graph, path, _Rows(_calibration_feeds(data, store, self.rows)),
                         quant_format=QuantFormat.QDQ, op_types_to_quantize=[*WEIGHTED, *BETWEEN],
-                        nodes_to_quantize=_quantizable(source, (*WEIGHTED, *BETWEEN)), per_channel=self.per_channel,
-                        reduce_range=self.reduce_range, activation_type=QuantType.QUInt8,
-                        weight_type=QuantType.QInt8, calibrate_method=ways[self.calibration],
+                        per_channel=self.per_channel, reduce_range=self.reduce_range,
+                        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+                        calibrate_method=ways[self.calibration],
                         extra_options={"OpTypesToExcludeOutputQuantization": list(WEIGHTED)})
 
-    def _dynamic(self, source: Path, path: Path) -> None:
+    def _dynamic(self, graph: graphs.Graph, path: Path) -> None:
         from onnxruntime.quantization import QuantType, quantize_dynamic
 
-        quantize_dynamic(source, path, op_types_to_quantize=list(WEIGHTED),
-                         nodes_to_quantize=_quantizable(source, WEIGHTED), per_channel=self.per_channel,
+        quantize_dynamic(graph, path, op_types_to_quantize=list(WEIGHTED), per_channel=self.per_channel,
                          reduce_range=self.reduce_range, weight_type=QuantType.QInt8)
 
 
@@ -95,20 +96,29 @@ def _calibration_feeds(data: PreparedData, store: Store, rows: int) -> dict[str,
     return feeds(schema.model_dump(mode="json"), {c.name: frame[c.name].to_numpy() for c in schema.features})
 
 
-def _quantizable(source: Path, kinds: tuple[str, ...]) -> list[str]:
-    """The nodes to quantize, by name. Raises UnsuitableModel where no weight could become smaller."""
-    nodes = [node for node in graphs.load(source).graph.node if node.op_type in kinds]
-    if not any(node.op_type in WEIGHTED for node in nodes):
+def _typed(graph: graphs.Graph) -> graphs.Graph:
+    """The graph with the type of what its convolutions and products read: the quantizer skips what it cannot type.
+
+    Shape inference stops at the operators of preprocessing. Raises UnsuitableModel where no weight could be smaller.
+    """
+    from onnx import TensorProto, helper
+
+    reads = {node.input[0] for node in graph.graph.node if node.op_type in WEIGHTED}
+    if not reads:
         raise UnsuitableModel("quantize takes the graph of a network, and this one has no convolution and no matrix "
                               "product. Start the recipe from a network, or distill into one first.")
-    return [node.name for node in nodes]
+    graph.graph.value_info.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in sorted(reads))
+    return graph
 
 
-def _must_shrink(source: Path, smaller: Path) -> None:
-    before, after = source.stat().st_size, smaller.stat().st_size
-    if after >= before:
-        raise OptimizationError(f"quantize made {after} bytes of {before}: so small a network is not worth 8 bits. "
-                                f"Leave quantize out of this recipe.")
+def _must_shrink(before: Model, after: Model, graph: graphs.Graph) -> None:
+    from onnx import TensorProto
+
+    if not any(constant.data_type == TensorProto.INT8 for constant in graph.graph.initializer):
+        raise OptimizationError("quantize left every weight in floats. Take the other method: static or dynamic.")
+    if after.size_bytes >= before.size_bytes:
+        raise OptimizationError(f"quantize made {after.size_bytes} bytes of {before.size_bytes}: so small a network is "
+                                f"not worth 8 bits. Leave quantize out of this recipe.")
 
 
 @contextmanager

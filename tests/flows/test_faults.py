@@ -1,0 +1,156 @@
+"""Whatever ends a run, what was finished is kept, nothing is half-written, and each target has exactly one release."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.flows.conftest import PROJECT, Farrier, until
+
+pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]
+Started = Callable[..., subprocess.Popen[str]]
+
+
+def orphans(home: Path) -> list[str]:
+    """Processes that carry this home in their environment: what a run started and left."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"FARRIER_HOME={home}\0".encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except (FileNotFoundError, PermissionError, ProcessLookupError):
+            continue
+    return found
+
+
+def settle(home: Path) -> None:
+    """Wait until what was killed took its children along."""
+    deadline = time.monotonic() + 20
+    while orphans(home) and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def leftovers(home: Path) -> list[Path]:
+    return [path for path in home.rglob(".*") if path.name.startswith((".scratch", ".unfinished"))]
+
+
+def releases(farrier: Farrier, project: str = "tiny") -> list[dict]:
+    return json.loads(farrier("releases", project, "--history", "--json").stdout)
+
+
+def test_a_kill_in_each_stage_costs_only_the_step_at_work(farrier: Farrier, started: Started, home: Path) -> None:
+    for words in ("data: 2 steps", "train linear: done", "optimize linear: done", "select cpu-single-core: done"):
+        process = started("run", "tiny")
+        until(process, words)
+        process.kill()
+        process.communicate()
+        settle(home)
+        assert not orphans(home), words
+    done = farrier("run", "tiny", "--json")
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert outcome["reused"] >= 2 + 4 + 3
+    assert len(releases(farrier)) == 1
+    statuses = [run["status"] for run in json.loads(farrier("runs", "tiny", "--json").stdout)]
+    assert statuses == ["released", *["interrupted"] * 4]
+
+
+def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(farrier: Farrier, started: Started, home: Path) -> None:
+    process = started("run", "tiny", "-o", "training.seed=1")
+    until(process, "train constant: done")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    settle(home)
+    assert not orphans(home)
+    assert not leftovers(home)
+    outcome = json.loads(farrier("run", "tiny", "-o", "training.seed=1", "--json").stdout)
+    assert outcome["reused"] >= 3, "the data stage and the constant were finished"
+
+
+def test_two_runs_at_once_leave_one_release(farrier: Farrier, started: Started) -> None:
+    before = len(releases(farrier))
+    both = [started("run", "tiny", "-o", "training.seed=2") for _ in range(2)]
+    said = [process.communicate(timeout=400)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert any("waiting" in text for text in said)
+    assert len(releases(farrier)) == before + 1
+
+
+def test_mlflow_that_never_answers_blocks_the_release_and_loses_nothing(farrier: Farrier, home: Path) -> None:
+    before = releases(farrier)
+    away = farrier("run", "tiny", "-o", "training.seed=3", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+    assert away.returncode == 1
+    assert "MLflow at http://127.0.0.1:9 does not answer, so nothing is released" in away.stderr
+    assert releases(farrier) == before
+    waiting = len(list((home / "state" / "outbox").glob("*.json")))
+    assert waiting > 10
+    back = farrier("run", "tiny", "-o", "training.seed=3", "--json")
+    assert back.returncode == 0, back.stderr
+    assert not list((home / "state" / "outbox").glob("*.json")), "what waited was delivered"
+    assert len(releases(farrier)) == len(before) + 1
+
+
+def test_mlflow_that_goes_away_in_the_middle_blocks_the_release(
+    farrier: Farrier, started: Started, tmp_path: Path
+) -> None:
+    from flows.server import free_port
+
+    before, port = releases(farrier), free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+         "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", str(tmp_path / "files")],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        _answers(port)
+        process = started("run", "tiny", "-o", "training.seed=4", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
+        until(process, "train linear: done")
+    finally:
+        import os
+
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    _, said = process.communicate(timeout=400)
+    assert process.returncode == 1, said
+    assert "nothing is released" in said
+    assert releases(farrier) == before
+
+
+def _answers(port: int) -> None:
+    import urllib.request
+
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError("the MLflow server did not come up")
+
+
+@pytest.mark.parametrize(("name", "content", "words"), [
+    ("empty", "", "is empty"),
+    ("one-class", "a,target\n" + "".join(f"{n},yes\n" for n in range(50)), "yes"),
+    ("vanished", "a,other\n1,2\n3,4\n", "target"),
+])
+def test_a_source_that_will_not_do_is_said_in_a_line(
+    farrier: Farrier, home: Path, name: str, content: str, words: str
+) -> None:
+    file = home / f"{name}.csv"
+    file.write_text(content)
+    project = {**PROJECT, "data": {"source": {"kind": "file", "path": str(file)}}}
+    (home / "projects" / f"{name}.yaml").write_text(yaml.safe_dump(project))
+    done = farrier("run", name)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
