@@ -10,7 +10,7 @@ from tasks.errors import SettingsError
 from tasks.records import Column, Schema
 
 SCHEMA = Schema(
-    columns=(Column(name="color", kind="category", dtype="string", categories=("blue", "red"), nullable=True),
+    columns=(Column(name="color", kind="category", dtype="string", categories=("blue", "red", "white"), nullable=True),
              Column(name="doors", kind="number", dtype="double"), Column(name="id", kind="identifier", dtype="int64")),
     target=Column(name="y", kind="category", dtype="string", categories=("0", "1")), task="binary")
 FRAME = pd.DataFrame({"color": ["red", "blue", None, "green"], "doors": [3, 5, np.nan, 3], "id": range(4),
@@ -23,8 +23,9 @@ def rows(**asked: object) -> dict[str, list[int]]:
     return {name: np.flatnonzero(mask).tolist() for name, mask in found}
 
 
-def test_each_category_is_a_slice_and_so_is_what_the_schema_does_not_know() -> None:
-    assert rows(column="color") == {"color=": [2], "color=blue": [1], "color=green": [3], "color=red": [0]}
+def test_each_category_is_a_slice_with_rows_or_without_and_so_is_what_the_schema_does_not_know() -> None:
+    assert rows(column="color") == {"color=": [2], "color=blue": [1], "color=green": [3], "color=red": [0],
+                                    "color=white": []}
 
 
 def test_declared_values_are_all_there_even_where_no_row_has_them() -> None:
