@@ -16,7 +16,7 @@ from tasks.store import Store
 from tasks.training.intervals import bca, normal_quantile
 from tasks.training.metrics import losses, metric
 
-LEVEL = 0.8  # of "tied": narrower than what is reported, since a weaker model called equal costs more than a larger one
+LEVEL = 0.8  # narrower than what is reported: to call a weaker model equal costs more than to keep a larger one
 
 
 def champion(models: Sequence[TrainedModel], prepared: PreparedData, store: Store, *,
