@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from tasks.deployment import bootstrap, noninferiority, power
 from tasks.deployment.settings import DeploymentSettings, Margin
-from tasks.errors import DeploymentError
+from tasks.errors import DeploymentError, SettingsError
 from tasks.training.metrics import METRICS, losses, score
 
 LABELS_ONLY = ("balanced_accuracy", "f1")  # metrics that see the called class and not how sure the model was
@@ -99,8 +99,13 @@ Paired = Counts | Differences
 
 
 def paired(metric: str, truth: Answers, champion: Answers, candidate: Answers, margin: Margin, *, seed: int) -> Paired:
-    """The evidence in answers that were checked: of one shape, finite, at least one."""
+    """The evidence in answers that were checked: of one shape, finite, at least one.
+
+    Raises SettingsError for a margin of accuracy that is no share.
+    """
     if metric == "accuracy":
+        if margin.drop is not None and margin.drop >= 1:
+            raise SettingsError(f"a margin of {margin.drop} forbids nothing: accuracy is a share, 2 points are drop: 0.02.")
         ours, theirs = losses(metric, truth, candidate), losses(metric, truth, champion)
         if ours is None or theirs is None:
             raise DeploymentError("metric 'accuracy' is not a mean of rows: it cannot be certified by counts.")

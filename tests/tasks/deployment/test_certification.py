@@ -9,7 +9,7 @@ import pytest
 
 from tasks.deployment.certification import certify, compare, outcome_of
 from tasks.deployment.settings import DeploymentSettings, Margin, SliceSettings
-from tasks.errors import DeploymentError, FarrierError
+from tasks.errors import DeploymentError, FarrierError, SettingsError
 from tasks.records import Column, Comparison, Schema, Verdict, canonical_json
 
 Answers = npt.NDArray[Any]
@@ -161,6 +161,11 @@ def test_shapes_that_do_not_fit_are_an_error() -> None:
 def test_an_unknown_metric_is_an_error_that_names_the_known() -> None:
     with pytest.raises(DeploymentError, match="accuracy"):
         verdict(answers(), metric="acuracy")
+
+
+def test_a_margin_in_percent_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"0\.02"):
+        verdict(answers(), margin=Margin(drop=2))
 
 
 LAX, STRICT = Margin(drop=0.15), Margin(drop=0.01)
