@@ -50,7 +50,7 @@ def inline(value: Any) -> str:
 
 def _head(name: str, proposal: Proposal) -> Iterator[str]:
     read = [column for column in proposal.columns if column.declared.kind in ("number", "category")]
-    yield f"# {name}: proposed from {proposal.rows.total:,} rows. Each choice stands beside what speaks for it; edit freely."
+    yield f"# {name}: proposed from {proposal.rows.total:,} rows. Edit freely: beside each choice stands its reason."
     yield f"description: {inline(f'Predict {plain(proposal.data.target)} from {len(read)} columns.')}"
 
 
@@ -67,8 +67,9 @@ def _data(proposal: Proposal) -> Iterator[str]:
     yield "  columns:   # models read numbers and categories; times and identifiers only split and join"
     for column in proposal.columns:
         yield f"    {inline(column.name)}: {inline(_stated(column.declared))}   # {column.evidence}"
-    yield (f"  split: {inline(_stated(data.split))}   # {rows.train:,} train, {rows.validation:,} validation, "
-           f"{rows.test:,} test, {rows.quarantine:,} in quarantine")
+    split = {name: value for name, value in data.split.model_dump(mode="json").items() if value}
+    yield (f"  split: {inline(split)}   # {rows.train:,} train, {rows.validation:,} validation, {rows.test:,} test, "
+           f"{rows.quarantine:,} in quarantine")
     yield "  expectations:   # true of all rows today, with room to spare; rows that break one go to quarantine"
     yield from (f"    - {inline(_stated(expectation))}" for expectation in data.expectations)
 
@@ -81,7 +82,7 @@ def _classes(proposal: Proposal) -> str:
 def _suspected(proposal: Proposal) -> Iterator[str]:
     if proposal.suspects:
         named = ", ".join(map(plain, proposal.suspects[:10]))
-        yield f"  # {named}: tells the answer alone. Is it known when a prediction is asked for? If not, put it in ignore."
+        yield f"  # {named}: tells the answer alone. Is it known when a prediction is asked? If not, put it in ignore."
 
 
 def _training(proposal: Proposal, plan: Plan) -> Iterator[str]:
@@ -115,5 +116,4 @@ def plain_line(text: str) -> str:
 def _stated(record: Record) -> dict[str, Any]:
     """A record's fields that are not at their defaults, its kind first."""
     changed = record.model_dump(mode="json", exclude_defaults=True)
-    kind = {"kind": getattr(record, "kind")} if hasattr(record, "kind") else {}
-    return {**kind, **changed}
+    return {"kind": record.kind, **changed} if hasattr(record, "kind") else changed

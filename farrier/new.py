@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from farrier.app import command
+from tasks.errors import SettingsError
 from tasks.records import TaskKind
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ def new(
     from tasks.data.looking import Wish
     from tasks.deployment.planning import plan
 
+    if time and group:
+        raise SettingsError("--time and --group both say how to split: choose one")
     file = _place(name, force=force)
     source = _source(data, delimiter, columns)
     proposal = _proposed(source, Wish(target=target, task=task, time=time, group=group))
@@ -90,14 +93,13 @@ def new(
 def _place(name: str, *, force: bool) -> Path:
     """Where the project will stand. Raises SettingsError for a name that is none, or taken."""
     from conf.settings import project_folders, projects
-    from tasks.errors import SettingsError
 
     if not NAME.fullmatch(name):
         raise SettingsError(f"{name!r} cannot name a project: use letters, digits, - and _, a letter or digit first.")
     known = projects()
     if name in known and not force:
-        raise SettingsError(f"there is a project {name!r} already, in {known[name]}. Choose another name, or replace it "
-                            f"with --force.")
+        raise SettingsError(f"there is a project {name!r} already, in {known[name]}. Choose another name, or replace "
+                            f"it with --force.")
     return project_folders()[0] / f"{name}.yaml"
 
 
@@ -141,7 +143,7 @@ def _show(name: str, file: Path | None, text: str, proposal: Proposal, plan: Pla
 
     run = f"{command()} run {name}"
     if json:
-        print(json_text.dumps({"project": name, "file": str(file or ""), **_facts(proposal, plan), "next": run},  # noqa: T201
+        print(json_text.dumps({"project": name, "file": str(file or ""), **_facts(proposal, plan), "next": run},
                               indent=1))
         return
     if file is None:
@@ -170,11 +172,11 @@ def _told(proposal: Proposal, plan: Plan) -> list[str]:
     told = [
         f"{proposal.data.target}: {proposal.data_schema.task}, judged by {plan.primary} ({proposal.target_evidence})",
         f"Columns: {columns}" + (f"; left out: {', '.join(proposal.ignored)}" if proposal.ignored else ""),
-        f"Rows: {rows.total:,}, by {proposal.data.split.kind} {rows.train:,} to train, {rows.validation:,} to validate, "
-        f"{rows.test:,} to test, {rows.quarantine:,} in quarantine",
+        (f"Rows: {rows.total:,}, by {proposal.data.split.kind} {rows.train:,} to train, {rows.validation:,} to "
+         f"validate, {rows.test:,} to test, {rows.quarantine:,} in quarantine"),
         f"Margin: {margin} ({plan.evidence}); families: {', '.join(families(proposal))}",
-        f"Expectations: {len(proposal.data.expectations)}; slices: "
-        f"{', '.join(part.column for part in plan.slices) or 'none that the rows can show'}"]
+        (f"Expectations: {len(proposal.data.expectations)}; slices: "
+         f"{', '.join(part.column for part in plan.slices) or 'none that the rows can show'}")]
     if proposal.suspects:
-        told.append(f"Look at {', '.join(proposal.suspects)}: tells the answer alone. Known when a prediction is asked?")
+        told.append(f"Look at {', '.join(proposal.suspects)}: tells the answer alone. Is it known when one predicts?")
     return told

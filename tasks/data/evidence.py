@@ -42,7 +42,7 @@ def share(part: float) -> str:
 def plain(value: object) -> str:
     """A value in one short line: nothing in it may end a comment.
 
-    >>> plain("two\\nlines")
+    >>> plain("two" + chr(10) + "lines")
     'two lines'
     """
     text = "".join(sign if sign.isprintable() else "?" for sign in " ".join(str(value).split()))

@@ -80,8 +80,8 @@ def _task(target: pd.Series, wish: Wish) -> TaskKind:
     distinct = target.nunique()
     if distinct < 2:
         held = f"one value only, {target.dropna().iloc[0]!r}" if distinct else "no value"
-        raise DataError(f"target {target.name!r} holds {held}: nothing can be told apart. Add rows of another class, or "
-                        f"name another target.")
+        raise DataError(f"target {target.name!r} holds {held}: nothing can be told apart. Add rows of another class, "
+                        f"or name another target.")
     kind = kind_of(str(target.name), target)
     if kind in ("identifier", "time"):
         raise DataError(f"target {target.name!r} looks like a{'n identifier' if kind == 'identifier' else ' time'}: "

@@ -16,7 +16,7 @@ from tasks.deployment.noninferiority import chance_to_pass
 from tasks.deployment.settings import Margin, SliceSettings
 from tasks.records import Record
 
-MARGINS = (0.01, 0.015, 0.02, 0.03, 0.05, 0.08, 0.1)
+MARGINS = (0.01, 0.02, 0.03, 0.05, 0.08, 0.1)
 WIDEST = 0.2  # what is proposed where even the last of these needs more rows
 CHANGED = 0.01  # share of rows answered otherwise, half of them better: what light quantization does
 EXACT_UP_TO = 1000  # rows; beyond, the normal approximation is near enough to propose by
