@@ -105,7 +105,7 @@ def paired(metric: str, truth: Answers, champion: Answers, candidate: Answers, m
     """
     if metric == "accuracy":
         if margin.drop is not None and margin.drop >= 1:
-            raise SettingsError(f"a margin of {margin.drop} forbids nothing: accuracy is a share, 2 points are drop: 0.02.")
+            raise SettingsError(f"a margin of {margin.drop} forbids nothing: accuracy is a share. For 2 points: 0.02.")
         ours, theirs = losses(metric, truth, candidate), losses(metric, truth, champion)
         if ours is None or theirs is None:
             raise DeploymentError("metric 'accuracy' is not a mean of rows: it cannot be certified by counts.")
