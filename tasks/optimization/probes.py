@@ -17,10 +17,17 @@ FAR = 1e6
 
 @dataclass(frozen=True)
 class Probes:
-    """Typed rows, and for each of them what it tries."""
+    """Typed rows, and for each of them what it tries; the first `real` of them were not made up."""
 
     frame: pd.DataFrame
     names: tuple[str, ...]
+    real: int
+
+    def nudged(self, step: float) -> pd.DataFrame:
+        """The made-up rows with every number moved by this share of itself."""
+        made_up = self.frame.iloc[self.real:]
+        numbers = made_up.select_dtypes("float32")
+        return made_up.assign(**{str(name): numbers[name] * np.float32(1 + step) for name in numbers})
 
 
 def probes(splits: Mapping[str, pd.DataFrame], schema: Schema) -> Probes:
@@ -38,7 +45,8 @@ def probes(splits: Mapping[str, pd.DataFrame], schema: Schema) -> Probes:
             column[row] = values.get(name, column[row])
         changed[name] = pd.Series(column, dtype=typed[name].dtype)
     known = [f"{split} row {row}" for split, rows in splits.items() for row in range(len(rows))]
-    return Probes(frame=pd.concat([*splits.values(), changed], ignore_index=True), names=(*known, *map(_name, tries)))
+    return Probes(frame=pd.concat([*splits.values(), changed], ignore_index=True),
+                  names=(*known, *map(_name, tries)), real=len(known))
 
 
 def _values(column: Column, schema: Schema) -> list[Any]:

@@ -107,7 +107,8 @@ def _typed(graph: graphs.Graph) -> graphs.Graph:
     if not reads:
         raise UnsuitableModel("quantize takes the graph of a network, and this one has no convolution and no matrix "
                               "product. Start the recipe from a network, or distill into one first.")
-    graph.graph.value_info.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in sorted(reads))
+    graph.graph.value_info.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+                                  for name in sorted(reads))
     return graph
 
 
