@@ -43,7 +43,7 @@ class File(Source):
     names: tuple[str, ...] = Field((), description="the columns' names; they replace a header")
     missing: tuple[str, ...] = Field(MISSING, description="what stands for a missing value")
     decimal: str = Field(".", min_length=1, max_length=1)
-    thousands: str | None = Field(None, min_length=1, max_length=1)
+    thousands: str | None = Field(None, min_length=1, max_length=1, description="what groups digits, as in 1,000")
     quote: str = Field('"', min_length=1, max_length=1)
     comment: str | None = Field(None, min_length=1, max_length=1, description="the rest of a line after it is dropped")
     skip_lines: int = Field(0, ge=0, description="lines before the header or the first row")
