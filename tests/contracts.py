@@ -14,8 +14,6 @@ from typing import Any, get_args
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-pytest.register_assert_rewrite("tests.laws")
-
 from tasks.data import sources
 from tasks.deployment import runtimes
 from tasks.optimization import techniques

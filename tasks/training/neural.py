@@ -32,14 +32,18 @@ def fit_network(plan: Mapping[str, Any], course: Course, data: Fold, *, seed: in
 
     `plan` is an architecture without inputs, outputs and unit. Images are distorted a little while it learns, and the
     last weights kept; with other rows, those of the epoch that was best on validation.
-    Raises TrainingError where the loss or an answer is not a number.
+    Raises TrainingError where a hyper-parameter is refused, or the loss or an answer is not a number.
     """
     prepare = preparation.transformer(data.schema).fit(data.train)
     X, X_val = matrix(prepare, data.train), matrix(prepare, data.validation)
     X_exam, y_exam = (None, None) if data.schema.input == "image" else (X_val, data.validation_target)
-    network = train_network(build(architecture(plan, X.shape[1], data), seed=seed), X, data.train_target,
-                            X_val=X_exam, y_val=y_exam, epochs=course.epochs, lr=course.rate, weight_decay=course.decay,
-                            seed=seed, device=device, augment=distortion(data), label_smoothing=course.smoothing)
+    try:
+        network = train_network(build(architecture(plan, X.shape[1], data), seed=seed), X, data.train_target,
+                                X_val=X_exam, y_val=y_exam, epochs=course.epochs, lr=course.rate,
+                                weight_decay=course.decay, seed=seed, device=device, augment=distortion(data),
+                                label_smoothing=course.smoothing)
+    except ValueError as problem:
+        raise TrainingError(f"a network of kind {plan['kind']!r} cannot be trained: {problem}") from problem
     answers = ask_network(network, X_val, regression=not data.schema.classes)
     if not np.isfinite(answers).all():
         raise TrainingError("the network answers with values that are not finite. Take a smaller learning rate.")

@@ -22,7 +22,7 @@ def its_kind_is_the_name_of_its_file(member: type[Plugin], stage: Stage, folder:
 
 def it_has_a_docstring_of_its_own(member: type[Plugin], stage: Stage, folder: Path) -> None:
     first = (vars(member).get("__doc__") or "").strip().partition("\n")[0]
-    assert re.fullmatch(r"[A-Z\d].{10,}[.:]", first), f"{member.__name__} needs a docstring whose first line is a sentence"
+    assert re.fullmatch(r"[A-Z\d].{10,}[.:]", first), f"{member.__name__} has no docstring that begins with a sentence"
 
 
 def its_options_explain_themselves(member: type[Plugin], stage: Stage, folder: Path) -> None:

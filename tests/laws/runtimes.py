@@ -39,8 +39,8 @@ def _opened(runtime: Runtime, candidate: Candidate, scene: Scene, stage: Stage, 
 
 
 def _feeds(scene: Scene, rows: slice = slice(None)) -> dict[str, np.ndarray]:
-    frame = scene.fold.validation.iloc[rows]
-    return feeds(scene.schema.model_dump(mode="json"), {c.name: frame[c.name].to_numpy() for c in scene.schema.features})
+    frame, schema = scene.fold.validation.iloc[rows], scene.schema
+    return feeds(schema.model_dump(mode="json"), {c.name: frame[c.name].to_numpy() for c in schema.features})
 
 
 def _answers(predict: Predict, scene: Scene, rows: slice = slice(None)) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
@@ -75,8 +74,13 @@ class Reference(Runtime):
         return self.built_model(built, store).size_bytes
 
     def built_model(self, built: Artifact, store: Store) -> Model:
-        """The model that was built. Raises CorruptedArtifact where it is gone."""
-        return Model.model_validate(json.loads(store.fetch(built).read_text()))
+        """The model that was built. Raises CorruptedArtifact where it is gone, DeploymentError for any other file."""
+        path = store.fetch(built)
+        try:
+            return Model.model_validate_json(path.read_bytes())
+        except ValueError as problem:
+            raise DeploymentError(f"{path} was not built by runtime {self.kind!r}: it holds no model's record. "
+                                  f"Build the candidate again.") from problem
 
 
 def frame_of(feeds: Feeds, schema: Schema) -> pd.DataFrame:

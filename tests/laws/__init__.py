@@ -1,0 +1,6 @@
+"""The laws of plug-ins, as functions of a member: for `tests/contracts.py`, and for the pages that show how to add one."""
+
+import pytest
+
+pytest.register_assert_rewrite(*(f"{__name__}.{law}" for law in (
+    "everyone", "families", "runtimes", "sources", "stage", "techniques")))
