@@ -19,7 +19,7 @@ DONE, FAILED = 0, 1
 
 
 def predict(
-    project: str, source: Path, /, *,
+    project: str, source: Annotated[Path, Parameter(allow_leading_hyphen=True)], /, *,
     target: str | None = None,
     output: Annotated[Path, Parameter(name=("--output", "-o"))] = Path("-"),
     format: Annotated[FormatName | None, Parameter(name="--format")] = None,  # noqa: A002  what users call it

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from cyclopts import App, CycloptsError
 
 from farrier.app import VERBS
 from tasks.store import CHECKOUT
@@ -36,6 +39,10 @@ class TestPage:
 
     def test_its_verbs_exist(self, page: Path) -> None:
         assert set(_calls(page.read_text(encoding="utf-8"))) - set(VERBS) == set()
+
+    def test_its_commands_are_understood(self, page: Path) -> None:
+        assert [f"{command}: {wrong}" for command in _commands(page.read_text(encoding="utf-8"))
+                if (wrong := _misunderstood(command))] == []
 
     def test_it_names_no_host_but_that_of_torch(self, page: Path) -> None:
         found = [match[0] for match in HOST.finditer(page.read_text(encoding="utf-8"))]
@@ -115,6 +122,14 @@ class TestTheGuardsThemselves:
     def test_a_call_is_found_in_code_alone(self, text: str, verbs: list[str]) -> None:
         assert list(_calls(text)) == verbs
 
+    def test_a_command_is_found_whole(self) -> None:
+        text = "```\nX=1 .venv/bin/farrier run digits -o a.b=1  # why\necho 1 | farrier predict churn -\nmake run\n```"
+        assert list(_commands(text)) == ["run digits -o a.b=1", "predict churn -"]
+
+    @pytest.mark.parametrize("command", ["run digits --fast", "predict", "fly away"])
+    def test_a_wrong_command_is_found(self, command: str) -> None:
+        assert _misunderstood(command)
+
     def test_an_address_elsewhere_is_found(self) -> None:
         assert not ALLOWED.match("https://download.pytorch.org.example/whl/cpu")
         assert not ALLOWED.match("https://example.org/simple")
@@ -150,6 +165,29 @@ def _anchors(page: Path) -> set[str]:
 def _calls(text: str) -> Iterator[str]:
     for code in CODE.findall(text):
         yield from CALL.findall(code)
+
+
+def _commands(text: str) -> Iterator[str]:
+    """The arguments of each farrier command of a page's blocks."""
+    for block in re.findall(r"```\w*\n(.*?)```", text, flags=re.DOTALL):
+        for line in block.splitlines():
+            found = re.match(r"(?:.*[ |])?(?:\.venv/bin/)?farrier +([a-z]+(?: .*)?)$", line.partition("#")[0].rstrip())
+            if found:
+                yield found[1].rstrip()
+
+
+def _misunderstood(command: str) -> str:
+    """What the command line would complain about, without running anything."""
+    verb, *words = shlex.split(command)
+    if verb not in VERBS:
+        return f"there is no verb {verb}"
+    found = getattr(import_module(f"farrier.{verb}"), verb)
+    try:
+        (found if isinstance(found, App) else App(default_command=found)).parse_args(
+            words, exit_on_error=False, print_error=False)
+    except CycloptsError as mistake:
+        return str(mistake)
+    return ""
 
 
 def _quoted(cell: str) -> list[str]:
