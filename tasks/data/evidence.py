@@ -55,8 +55,12 @@ def _missing(raw: pd.Series) -> str:
 
 
 def _numbers(present: pd.Series) -> str:
-    return (f"{present.min():g} to {present.max():g}, median {present.median():g}, "
-            f"{present.nunique():,} distinct")
+    low, middle, high = (_number(float(value)) for value in (present.min(), present.median(), present.max()))
+    return f"{low} to {high}, median {middle}, {present.nunique():,} distinct"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e12 else f"{value:.5g}"
 
 
 def _categories(present: pd.Series) -> str:

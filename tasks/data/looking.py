@@ -45,7 +45,7 @@ def look(raw: pd.DataFrame, source: AnySource, wish: Wish) -> DataSettings:
     kept = [name for name in raw.columns if name not in {wish.target, *ignored}]
     columns = {name: _declared(raw[name], wish) for name in kept}
     return DataSettings(source=source, target=wish.target, task=task, columns=columns, ignore=ignored,
-                        split=_split(wish, columns, len(raw)))
+                        split=_split(wish, columns, raw))
 
 
 def left_out(raw: pd.DataFrame, wish: Wish) -> dict[str, str]:
@@ -110,11 +110,11 @@ def _spelling(present: pd.Series) -> str | None:
     return next((form for form in fitting if as_kind(present, "time", form).notna().mean() >= MOSTLY), None)
 
 
-def _split(wish: Wish, columns: Mapping[str, ColumnSettings], rows: int) -> AnySplit:
-    test = 0.3 if rows < SMALL else 0.25
+def _split(wish: Wish, columns: Mapping[str, ColumnSettings], raw: pd.DataFrame) -> AnySplit:
+    test = 0.3 if len(raw) < SMALL else 0.25
     if wish.time:
-        declared = columns.get(wish.time)
-        if declared is None or declared.kind not in ("time", "number"):
+        ordered = pd.api.types.is_numeric_dtype(raw[wish.time].dtype)  # a running number is an order too
+        if wish.time not in columns or not (ordered or columns[wish.time].kind in ("time", "number")):
             raise DataError(f"column {wish.time!r} holds neither times nor numbers, so rows have no order by it. Name "
                             f"another --time, or write its times as 2024-12-31 or 2024-12-31T23:59:00.")
         return TimeSplit(column=wish.time, validation=0.2, test=test)

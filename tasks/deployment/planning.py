@@ -46,8 +46,8 @@ def plan(proposal: Proposal, *, level: float = 0.95, power: float = 0.8) -> Plan
         said = f"as few as {rare.rows:,} test rows of class {rare.value} decide"
         return Plan(primary="roc_auc", margin=margin, evidence=said, slices=())
     least = least_margin(rows, level=level, power=power)
-    said = f"the least that {rows:,} test rows can show" if least else (
-        f"{rows:,} test rows can hardly show more; give the project more rows")
+    said = f"{rows:,} test rows can show as much" if least else (
+        f"{rows:,} test rows can hardly show even this: give the project more rows")
     return Plan(primary="accuracy", margin=Margin(drop=least or WIDEST), evidence=said,
                 slices=_sliced(proposal, level, power))
 

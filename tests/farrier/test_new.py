@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from conf.settings import load
+from farrier.new import new
+from tasks.data.collection import collect
+from tasks.data.preparation import prepare
+from tasks.errors import DataError, SettingsError
+from tasks.optimization.recipes import plan
+from tasks.store import Store
+from tests.conftest import customers
+
+
+@pytest.fixture
+def projects(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of projects of the test's own."""
+    folder = tmp_path / "projects"
+    monkeypatch.setenv("FARRIER_PROJECTS", str(folder))
+    return folder
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return customers(400, seed=7)
+
+
+def written(frame: pd.DataFrame, path: Path) -> Path:
+    """The rows in the format that the name tells."""
+    if ".csv" in path.name:
+        frame.to_csv(path, index=False, sep=";", decimal=",")
+    elif path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_json(path, orient="records", lines=True)
+    return path
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.csv.gz", "rows.parquet", "rows.jsonl"])
+def test_the_project_loads_and_its_data_stage_runs(projects: Path, store: Store, frame: pd.DataFrame, tmp_path: Path,
+                                                   name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert new("churn", data=str(written(frame, tmp_path / name)), target="churned") == 0
+    settings = load("churn")
+    assert plan(settings.optimization, settings.training.families)
+    assert settings.data.source.path == str(tmp_path / name)
+    prepared = prepare(collect(settings.data, store), settings.data, store)
+    assert (prepared.rows.total, prepared.rows.quarantine) == (400, 0)
+    assert plan(settings.optimization, settings.training.families, prepared.data_schema)
+    assert [column.name for column in prepared.data_schema.features] == ["age", "spent", "plan", "city"]
+    assert "run churn" in capsys.readouterr().out
+
+
+def test_a_relative_path_works_from_anywhere(projects: Path, frame: pd.DataFrame, tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    written(frame, tmp_path / "rows.csv")
+    monkeypatch.chdir(tmp_path)
+    new("churn", data="rows.csv", target="churned")
+    assert load("churn").data.source.path == str(tmp_path / "rows.csv")
+
+
+def test_every_choice_stands_beside_its_reason(projects: Path, frame: pd.DataFrame, tmp_path: Path) -> None:
+    new("churn", data=str(written(frame, tmp_path / "rows.csv")), target="churned", time="joined")
+    lines = {line.strip().split(":")[0]: line for line in (projects / "churn.yaml").read_text().splitlines()}
+    assert "18 to 89" in lines["age"]
+    assert "basic" in lines["plan"]
+    assert "test rows can show" in lines["margin"]
+    assert "c00001" not in "".join(lines.values()), "an identifier's values are nobody's business"
+    assert load("churn").data.split.kind == "time"
+
+
+def test_names_that_mean_something_to_yaml_survive(projects: Path, store: Store, frame: pd.DataFrame,
+                                                   tmp_path: Path) -> None:
+    strange = {"age": "no", "plan": "a: b # c", "city": "'\"{", "churned": "[y]\ttab"}
+    path = tmp_path / "rows.parquet"
+    values = frame["plan"].replace({"basic": "x\ny: z", "family": "null"})
+    frame.rename(columns=strange).assign(plan2=values).to_parquet(path)
+    new("odd", data=str(path), target="[y]\ttab")
+    settings = load("odd").data
+    assert set(strange.values()) - {"[y]\ttab"} <= set(settings.columns)
+    assert prepare(collect(settings, store), settings, store).rows.quarantine == 0
+
+
+def test_a_dry_run_prints_and_writes_nothing(projects: Path, frame: pd.DataFrame, tmp_path: Path,
+                                             capsys: pytest.CaptureFixture[str]) -> None:
+    new("churn", data=str(written(frame, tmp_path / "rows.csv")), target="churned", dry_run=True)
+    assert yaml.safe_load(capsys.readouterr().out)["data"]["target"] == "churned"
+    assert not projects.exists()
+
+
+def test_what_was_decided_as_json(projects: Path, frame: pd.DataFrame, tmp_path: Path,
+                                  capsys: pytest.CaptureFixture[str]) -> None:
+    new("churn", data=str(written(frame, tmp_path / "rows.csv")), target="churned", group="customer", json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["project"], told["task"], told["file"]) == ("churn", "binary", str(projects / "churn.yaml"))
+    assert told["split"]["kind"] == "group"
+    assert told["columns"]["age"] == "number"
+    assert told["next"].endswith("run churn")
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a b", "-x", "a/b", "é"])
+def test_a_name_that_is_none_is_refused(projects: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="letters, digits"):
+        new(name, data="x.csv", target="y")
+
+
+def test_a_project_is_replaced_only_by_force(projects: Path, frame: pd.DataFrame, tmp_path: Path) -> None:
+    path = str(written(frame, tmp_path / "rows.csv"))
+    new("churn", data=path, target="churned")
+    with pytest.raises(SettingsError, match=r"already.*churn\.yaml.*--force"):
+        new("churn", data=path, target="plan")
+    assert load("churn").data.target == "churned"
+    new("churn", data=path, target="plan", force=True)
+    assert load("churn").data.target == "plan"
+
+
+def test_a_project_of_the_checkout_is_not_hidden_by_chance(projects: Path) -> None:
+    with pytest.raises(SettingsError, match="already"):
+        new("digits", data="x.csv", target="y")
+
+
+@pytest.mark.parametrize(("text", "options", "words"), [
+    (None, {}, r"rows\.csv is not there"),
+    ("", {}, "is empty"),
+    ("a,y\n", {}, "no rows"),
+    ("a,y\n1,2\n", {"target": "z"}, "no column 'z'"),
+    ("a,y\n1,2\n3,2\n", {}, "one value only"),
+    ("a,y\n" + "".join(f"{n % 3},u{n}\n" for n in range(40)), {}, "looks like an identifier"),
+])
+def test_rows_that_cannot_be_learned_from_are_refused(projects: Path, tmp_path: Path, text: str | None,
+                                                      options: dict[str, Any], words: str) -> None:
+    if text is not None:
+        (tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(DataError, match=words):
+        new("few", data=str(tmp_path / "rows.csv"), **{"target": "y", **options})
+    assert not projects.exists()
+
+
+def test_time_and_group_exclude_each_other(projects: Path) -> None:
+    with pytest.raises(SettingsError, match="choose one"):
+        new("churn", data="x.csv", target="y", time="a", group="b")
+
+
+def test_real_rows_without_a_header(projects: Path, store: Store, real_data: Path) -> None:
+    names = ("age,workclass,weight,education,years,marital,occupation,relationship,race,sex,gain,loss,hours,country,"
+             "income")
+    new("adult", data=str(real_data / "adult-test.csv"), target="income", columns=names)
+    settings = load("adult").data
+    prepared = prepare(collect(settings, store), settings, store)
+    assert prepared.data_schema.task == "binary"
+    assert prepared.rows.quarantine == 0
+    assert {column.kind for column in prepared.data_schema.features} == {"number", "category"}
