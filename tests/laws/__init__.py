@@ -1,4 +1,4 @@
-"""The laws of plug-ins, as functions of a member: for `tests/contracts.py`, and for the pages that show how to add one."""
+"""The laws of plug-ins, as functions of a member: for `contracts.py`, and for the page that shows how to add one."""
 
 import pytest
 
