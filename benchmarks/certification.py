@@ -7,7 +7,7 @@ them. A rate is "above" where its whole 99 %
 interval is; beside the simulated rates stand the computed ones, which have no error. Other metrics: models whose
 answers are noisy copies of the champion's; the margin is their true drop. Power: equal models at the planned rows.
 
-    .venv/bin/python -m benchmarks.certification [--quick]
+    .venv/bin/python benchmarks/certification.py [--quick]
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from harness import Figure, run
 from scipy import stats
 
-from benchmarks.harness import Figure, run
 from tasks.deployment import bootstrap, noninferiority, power
 from tasks.deployment.certification import certify
 from tasks.deployment.settings import DeploymentSettings, Margin, SliceSettings

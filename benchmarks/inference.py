@@ -4,7 +4,7 @@ Both answer the same validation rows, one at a time, on one thread, in turns. Th
 the graph ready arrays; beside them stands the whole way from a row's raw values, where both build what they take.
 On a busy machine the longer call is interrupted more often, which flatters the ratio: so CPU time has the same bar.
 
-    .venv/bin/python -m benchmarks.inference [--quick]
+    .venv/bin/python benchmarks/inference.py [--quick]
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from harness import Figure, run
 
-from benchmarks.harness import Figure, run
 from serving.engines.onnxruntime import open_graph
 from serving.inputs import feeds
 from tasks.data import preparation

@@ -59,7 +59,7 @@ def _table(each: Deployed, metric: str) -> Table:
                           ("rows/s", "right"), ("cpu s/1,000", "right"), ("size", "right"), ("verdict", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=name != "verdict")
     for row in sorted(story.measured, key=lambda row: row.cpu_s_per_1000.value):
-        table.add_row(*_cells(row, metric), _fate(each, row.candidate),
+        table.add_row(*_cells(row, metric), sentences.fate(story, row.candidate, metric),
                       style="bold green" if story.release and story.release.candidate == row.candidate else "")
     for failed in story.failed:
         table.add_row(failed.name, "", "", "", "", "", "", failed.reason.splitlines()[0][:80], style="dim")
@@ -70,10 +70,6 @@ def _cells(row: Measurement, metric: str) -> tuple[str, ...]:
     return (row.candidate, words.quality(row.quality, metric), words.milliseconds(row.latency_p50_ms.value),
             words.milliseconds(row.latency_p99_ms.value), f"{row.throughput_per_s.value:,.0f}",
             words.number(row.cpu_s_per_1000.value), words.size(row.size_bytes))
-
-
-def _fate(each: Deployed, candidate: str) -> str:
-    return sentences.fate(each.story, candidate)
 
 
 def _decision(each: Deployed) -> str:

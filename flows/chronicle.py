@@ -127,6 +127,7 @@ class Chronicle:
             champion=outcome.trained.champion.family if outcome and outcome.trained else "",
             releases=tuple(each.story.release for each in deployed if each.story.release),
             refusals=tuple(each.story.refusal for each in deployed if each.story.refusal),
+            candidates=sum(isinstance(each, Candidate) for each in outcome.candidates) if outcome else 0,
             reused=len(self.tally.reused), made=len(self.tally.made))
 
     def _report(self) -> Path:

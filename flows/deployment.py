@@ -148,6 +148,7 @@ def _story(target: Target, measured: tuple[Measurement | Failed, ...], chosen: S
     return TargetStory(
         name=target.name, budgets=target.budgets, scenario=target.scenario, threads=threads_of(target),
         measurements=measured, misses=misses,
+        standing={row.candidate: row.standing for row in selection.rows} if selection else {},
         front=selection.front if selection else (), chosen=selection.chosen if selection else None)
 
 

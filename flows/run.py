@@ -51,6 +51,7 @@ class Summary(Record):
     champion: str = ""
     releases: tuple[Release, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    candidates: int = 0
     reused: int = 0
     made: int = 0
     report: str = ""
@@ -86,8 +87,8 @@ def now() -> str:
 
 @cache
 def code_commit() -> str:
-    """The checkout's commit, with a plus sign where files differ from it; empty outside of git."""
-    commit = _git("rev-parse", "HEAD")
+    """The checkout's commit, with a plus sign where files differ from it; outside of git, FARRIER_COMMIT."""
+    commit = _git("rev-parse", "HEAD") or os.environ.get("FARRIER_COMMIT", "")
     return f"{commit}+" if commit and _git("status", "--porcelain", "--untracked-files=no") else commit
 
 

@@ -47,7 +47,7 @@ def prefect_server(meanwhile: Callable[[], object] = lambda: None) -> Iterator[s
             yield _answering(configured)
         return
     with (state("prefect") / "users.lock").open("w") as users, _told(environment()):
-        url = _join(users, meanwhile)
+        url, _server = _join(users, meanwhile)  # held to the end, lest its process be called forgotten
         try:
             yield url
         finally:
@@ -81,7 +81,7 @@ def environment(url: str = "") -> dict[str, str]:
     return {**told, "PREFECT_API_URL": url} if url else told
 
 
-def _join(users: IO[str], meanwhile: Callable[[], object]) -> str:
+def _join(users: IO[str], meanwhile: Callable[[], object]) -> tuple[str, subprocess.Popen[bytes] | None]:
     """Start the server if need be; two who come at once take turns at the door."""
     with (state("prefect") / "door.lock").open("w") as door, ThreadPoolExecutor(1) as aside:
         fcntl.flock(door, fcntl.LOCK_EX)
@@ -93,7 +93,7 @@ def _join(users: IO[str], meanwhile: Callable[[], object]) -> str:
             _wait_until_ready(url, server)
         busy.result()
         fcntl.flock(users, fcntl.LOCK_SH)
-    return url
+    return url, server
 
 
 def _leave(users: IO[str]) -> None:

@@ -1,0 +1,89 @@
+"""The command line as a stranger meets it: help, exit codes, and errors in one line with the way out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from farrier.app import VERBS
+from tasks.store import CHECKOUT
+
+
+def farrier(*words: str, home: Path) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FARRIER", "PREFECT", "MLFLOW"))}
+    return subprocess.run([sys.executable, "-m", "farrier", *words], cwd=CHECKOUT, capture_output=True, text=True,
+                          check=False, timeout=120, env={**kept, "FARRIER_HOME": str(home), "COLUMNS": "160"})
+
+
+def test_help_names_every_verb(tmp_path: Path) -> None:
+    done = farrier("--help", home=tmp_path)
+    assert done.returncode == 0
+    for verb in VERBS:
+        assert f" {verb} " in done.stdout
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_examples_and_speaks_json(verb: str, tmp_path: Path) -> None:
+    done = farrier(verb, "--help", home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"farrier {verb}" in done.stdout.partition("Examples")[2]
+    assert "--json" in done.stdout or verb == "worker"
+
+
+@pytest.mark.parametrize(("words", "code", "said"), [
+    (("nonsense",), 2, "nonsense"),
+    (("run",), 2, "PROJECT"),
+    (("run", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("run", "digits", "--only", "dreaming"), 2, "dreaming"),
+    (("run", "digits", "-o", "training.trails=3"), 2, "Did you mean trials?"),
+    (("run", "digits", "--profile", "nowhere"), 2, "there is no profile"),
+    (("schedule", "digits", "--every", "soon"), 2, "30m, 6h or 1d"),
+    (("report", "digits"), 1, "has a report"),
+])
+def test_a_mistake_is_said_with_its_exit_code_and_no_traceback(
+    words: tuple[str, ...], code: int, said: str, tmp_path: Path
+) -> None:
+    done = farrier(*words, home=tmp_path)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_dry_run_says_what_would_be_run_and_runs_nothing(tmp_path: Path) -> None:
+    done = farrier("run", "digits", "--dry-run", home=tmp_path)
+    assert done.returncode == 0
+    assert "cpu-tiny" in done.stdout
+    assert "Nothing was run" in done.stdout
+    assert not (tmp_path / "state" / "prefect").exists()
+
+
+def test_doctor_finds_this_machine_fit_and_says_so(tmp_path: Path) -> None:
+    findings = json.loads(farrier("doctor", "--json", home=tmp_path).stdout)
+    assert {"Python", "packages", "disk", "MLflow", "project digits"} <= {finding["what"] for finding in findings}
+    assert [finding for finding in findings if not finding["fine"]] == []
+
+
+def test_doctor_names_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
+    outbox = tmp_path / "state" / "outbox"
+    outbox.mkdir(parents=True)
+    (outbox / "1.json").write_text("{}")
+    done = farrier("doctor", home=tmp_path)
+    assert done.returncode == 1
+    assert "1 entries wait" in done.stdout
+    assert "mend it:" in done.stdout
+
+
+def test_targets_tell_what_this_machine_can_do(tmp_path: Path) -> None:
+    told = json.loads(farrier("targets", "--json", home=tmp_path).stdout)
+    assert {"cpu-server", "cpu-single-core", "cpu-tiny"} <= {target["name"] for target in told["targets"]}
+    assert all(target["missing"] is None for target in told["targets"] if target["runtime"]["kind"] == "onnxruntime")
+
+
+def test_nothing_ran_yet_is_said_with_a_command_that_begins(tmp_path: Path) -> None:
+    assert json.loads(farrier("runs", "--json", home=tmp_path).stdout) == []
+    assert "run digits" in farrier("runs", home=tmp_path).stdout

@@ -1,0 +1,58 @@
+"""The display counts what the steps say: a live table in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from farrier.display import Board, Lines, watching
+from tasks.telling import PROGRESS, say
+
+
+def tell(watcher: Board | Lines) -> None:
+    PROGRESS.addHandler(watcher)
+    PROGRESS.setLevel("INFO")
+    try:
+        say("preparing", "starting the servers")
+        say("stage", "data", steps=2)
+        for name, reused in (("collect", True), ("prepare", False)):
+            say("started", name, step=name)
+            say("finished", name, step=name, reused=reused, seconds=1.5)
+        say("stage", "training", steps=3)
+        say("started", "train cnn", step="train")
+        say("started", "record", step="record")
+        say("finished", "train mlp", step="train", reused=False, seconds=2.0)
+        say("failed", "train forest", step="train", reused=False, seconds=2.0)
+    finally:
+        PROGRESS.removeHandler(watcher)
+
+
+def test_lines_say_what_ended_and_how() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    tell(Lines(console))
+    lines = [line.partition(" s  ")[2] for line in console.file.getvalue().splitlines()]
+    assert lines == ["preparing: starting the servers", "data: 2 steps", "  collect: reused", "  prepare: done in 1.5 s",
+                     "training: 3 steps", "  train mlp: done in 2.0 s", "  train forest: failed"]
+
+
+def test_the_board_shows_each_stage_what_is_at_work_and_what_is_next() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    board = Board(console)
+    tell(board)
+    console.print(board)
+    shown = console.file.getvalue()
+    assert "✓ data" in shown
+    assert "2/2 (1 reused)" in shown
+    assert "▸ training" in shown
+    assert "1/3" in shown
+    assert "train cnn" in shown
+    assert "next: optimization" in shown
+    assert "record" not in shown
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with watching(quiet=True):
+        say("stage", "data", steps=2)
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,91 @@
+"""Entries reach MLflow once, in order, and wait on disk while it is away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import TrackingUnavailable
+from tasks.store import Store
+from tasks.tracking import Attachment, Dataset, Entry, LoggedModel, Registration, Tracking
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+@pytest.fixture
+def tracking(database: str, store: Store, tmp_path: Path) -> Tracking:
+    (tmp_path / "outbox").mkdir()
+    return Tracking(database, tmp_path / "outbox")
+
+
+def entry(key: str, **facts: object) -> Entry:
+    return Entry.model_validate({"key": key, "experiment": "project", "name": key, **facts})
+
+
+def test_an_entry_becomes_a_run_with_all_that_it_carries(tracking: Tracking, tmp_path: Path) -> None:
+    tracking.post(entry("a", status="RUNNING"))
+    tracking.post(entry("a/b", parent="a", params={"p": "1"}, metrics={"m": 0.5}, tags={"t": "x"},
+                        datasets=(Dataset(name="train", sha256="1" * 64, context="training"),),
+                        attachments=(Attachment(name="notes/hello.txt", text="hello"),)))
+    run = tracking.client.get_run(tracking.run_id("a/b", "project"))
+    assert (run.data.params, run.data.metrics["m"], run.data.tags["t"]) == ({"p": "1"}, 0.5, "x")
+    assert run.data.tags["mlflow.parentRunId"] == tracking.run_id("a", "project")
+    assert run.info.status == "FINISHED"
+    assert [file.path for file in tracking.client.list_artifacts(run.info.run_id, "notes")] == ["notes/hello.txt"]
+    assert run.inputs.dataset_inputs[0].dataset.name == "train"
+
+
+def test_posting_again_updates_the_same_run(tracking: Tracking) -> None:
+    tracking.post(entry("c", metrics={"m": 1.0}, params={"p": "1"}))
+    first = tracking.run_id("c", "project")
+    fresh = Tracking(tracking.uri, tracking.outbox)
+    fresh.post(entry("c", metrics={"m": 2.0}, params={"p": "1"}))
+    assert fresh.run_id("c", "project") == first
+    assert fresh.client.get_run(first).data.metrics["m"] == 2.0
+
+
+def test_a_release_is_registered_once_and_the_alias_follows(tracking: Tracking, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"graph")
+    model = LoggedModel(name="m", kind="onnx", artifact=store.put(tmp_path / "model.onnx"))
+    registration = Registration(model="project", alias="champion-cpu")
+    for _ in range(2):
+        tracking.post(entry("d", model=model, registration=registration))
+    tracking.post(entry("e", model=model, registration=registration))
+    versions = tracking.client.search_model_versions("name = 'project'")
+    assert len(versions) == 2
+    current = tracking.client.get_model_version_by_alias("project", "champion-cpu")
+    assert current.run_id == tracking.run_id("e", "project")
+
+
+def test_a_reused_result_names_the_run_that_made_it(tracking: Tracking) -> None:
+    tracking.post(entry("made", sha256="f" * 64), entry("again", sha256="f" * 64, reused=True))
+    tags = tracking.client.get_run(tracking.run_id("again", "project")).data.tags
+    assert tags["farrier.made_by"] == tracking.run_id("made", "project")
+    assert tags["farrier.reused"] == "true"
+
+
+def test_what_cannot_be_delivered_waits_and_catches_up_in_order(tracking: Tracking) -> None:
+    away = Tracking(NOWHERE, tracking.outbox)
+    away.visit()
+    away.post(entry("late", metrics={"m": 1.0}))
+    away.post(entry("late", metrics={"m": 2.0}))
+    assert away.waiting() == 2
+    assert away.run_id("late", "project") == ""
+    with pytest.raises(TrackingUnavailable, match=f"{NOWHERE} does not answer, so nothing is released: 2 entries"):
+        away.require_delivered()
+    tracking.require_delivered()
+    assert tracking.waiting() == 0
+    assert tracking.client.get_run(tracking.run_id("late", "project")).data.metrics["m"] == 2.0
+
+
+def test_a_refused_entry_is_an_error_and_not_taken_for_an_absence(tracking: Tracking) -> None:
+    from mlflow.exceptions import MlflowException
+
+    with pytest.raises(MlflowException):
+        tracking.post(entry("bad", metrics={"not/a valid \x00 name?": 1.0}))
