@@ -23,12 +23,6 @@ class Probes:
     names: tuple[str, ...]
     real: int
 
-    def nudged(self, step: float) -> pd.DataFrame:
-        """The made-up rows with every number moved by this share of itself."""
-        made_up = self.frame.iloc[self.real:]
-        numbers = made_up.select_dtypes("float32")
-        return made_up.assign(**{str(name): numbers[name] * np.float32(1 + step) for name in numbers})
-
 
 def probes(splits: Mapping[str, pd.DataFrame], schema: Schema) -> Probes:
     """The typed rows of splits as they are, then the first of them with one column changed at a time, then with all.

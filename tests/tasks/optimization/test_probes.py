@@ -18,6 +18,7 @@ def test_given_rows_come_first_and_unchanged(mixed: PreparedData, shelf: Store) 
     typed, found = tried(mixed, shelf)
     pd.testing.assert_frame_equal(found.frame.head(len(typed)), typed.reset_index(drop=True))
     assert len(found.names) == len(found.frame)
+    assert found.real == len(typed)
 
 
 def test_each_column_goes_where_graphs_go_wrong(mixed: PreparedData, shelf: Store) -> None:
@@ -46,12 +47,3 @@ def test_one_column_changes_at_a_time(mixed: PreparedData, shelf: Store) -> None
 def test_an_image_has_all_of_its_pixels(digits: PreparedData, shelf: Store) -> None:
     _, found = tried(digits, shelf)
     assert not found.frame.isna().any().any()
-
-
-def test_only_numbers_of_made_up_rows_are_nudged(mixed: PreparedData, shelf: Store) -> None:
-    typed, found = tried(mixed, shelf)
-    nudged = found.nudged(0.5)
-    assert len(nudged) == len(found.frame) - len(typed)
-    made_up = found.frame.iloc[len(typed):]
-    assert nudged["plan"].tolist() == made_up["plan"].tolist()
-    np.testing.assert_allclose(nudged["age"], made_up["age"] * 1.5)
