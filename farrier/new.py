@@ -45,7 +45,7 @@ def new(
     --------
       farrier new churn --data churn.csv --target churned
       farrier new churn --data churn.csv.gz --target churned --time joined --dry-run
-      farrier new visits --data visits.parquet --target cost --task regression --group patient
+      farrier new visits --data visits.parquet --target cost --group patient
 
     Parameters
     ----------
