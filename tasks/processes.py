@@ -24,6 +24,10 @@ from tasks.errors import FarrierError
 Result = TypeVar("Result")
 HEAVY = ["numpy", "pandas", "pyarrow.parquet", "onnx", "onnxruntime", "sklearn.ensemble", "sklearn.pipeline",
          "sklearn.compose", "sklearn.linear_model", "scipy.stats", "pydantic", "torch", "skl2onnx", "skops.io",
+         "optuna", "safetensors.torch", "torch.onnx", "torch.export", "torch._dynamo",
+         "torch.fx.experimental.proxy_tensor",
+         "torch.onnx._internal.exporter._compat", "torch.export._trace", "torch._functorch.aot_autograd",
+         "onnxscript.function_libs.torch_lib.ops", "onnxruntime.quantization", "torch_pruning",
          "mlperf_loadgen", "tasks.training.tuning", "tasks.optimization.optimize", "tasks.deployment.measurement"]
 PR_SET_PDEATHSIG = 1
 CHILDREN: set[ForkServerProcess] = set()
