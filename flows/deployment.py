@@ -8,7 +8,7 @@ from prefect import flow
 
 from flows import publishing
 from flows.gathering import Made, one
-from flows.recording import post, record_deployment, record_release, record_target
+from flows.recording import open_stage, post, record_deployment, record_release, record_target
 from flows.run import Run
 from flows.training import Trained
 from tasks.deployment.gate import Certified
@@ -70,6 +70,7 @@ def deployment(
     work = Work(candidates=made, champion=trained.champion, prepared=prepared, settings=settings, lineage=lineage,
                 run=run)
     say("stage", "deployment", steps=5 * len(targets))
+    open_stage(run, "deployment")
     done = tuple(_deploy(target, work) for target in targets)
     text = "\n\n".join(deployment_markdown(each.story, trained.champion.primary) for each in done)
     publishing.markdown("deployment", text)

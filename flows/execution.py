@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 from conf.settings import Settings
 from flows import run as runs
 from flows.server import prefect_server
+from tasks.optimization.recipes import plan
 from tasks.processes import warm_up
 from tasks.store import state
 from tasks.telling import say
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def execute(settings: Settings, *, only: str | None = None, start: str | None = None) -> Outcome:
     """Run the pipeline of a project to its end; raises what stopped it."""
+    plan(settings.optimization, settings.training.families, None)  # what is impossible is refused before any work
     run = runs.begin(settings.project, tracking_uri=settings.tracking.uri, only=only, start=start)
     warm_up()
     say("preparing", "starting the Prefect server and MLflow")

@@ -18,7 +18,6 @@ from tasks.optimization.recipes import plan
 @flow(name="pipeline", flow_run_name="{settings.project}")
 def pipeline(settings: Settings, run: Run) -> Outcome:
     """Take raw rows to a proven release for each target, or say why there is none."""
-    plan(settings.optimization, settings.training.families, None)  # what is impossible is refused before any work
     with chronicled(settings, run) as chronicle, temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         _stages(settings, chronicle)
     return chronicle.outcome

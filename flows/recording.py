@@ -81,6 +81,11 @@ def record_target(
         if isinstance(one, Measurement) else _unmeasured(run, target, one) for one in measured.result])
 
 
+def open_stage(run: Run, stage: str) -> None:
+    """Begin a stage's run, for those that will be nested under it."""
+    post(run.tracking_uri, [_stage(run, stage, status="RUNNING")])
+
+
 def record_deployment(run: Run, released: int, refused: int, text: str) -> None:
     """The deployment stage as a whole."""
     post(run.tracking_uri, [_stage(run, "deployment", metrics={"released": float(released), "refused": float(refused)},

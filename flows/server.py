@@ -29,6 +29,7 @@ QUIET = {
     "DO_NOT_TRACK": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # errors are said once, by the command itself
     "PREFECT_CLI_PROMPT": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
 }
@@ -47,11 +48,13 @@ def prefect_server(meanwhile: Callable[[], object] = lambda: None) -> Iterator[s
             yield _answering(configured)
         return
     with (state("prefect") / "users.lock").open("w") as users, _told(environment()):
-        url, _server = _join(users, meanwhile)  # held to the end, lest its process be called forgotten
+        url, server = _join(users, meanwhile)
         try:
             yield url
         finally:
             _leave(users)
+            if server is not None:
+                server.poll()  # takes note of its end
 
 
 @contextmanager
