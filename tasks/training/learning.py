@@ -112,8 +112,7 @@ def train_network(module: nn.Module, X: NDArray[np.float32], y: NDArray[Any], *,
 def _stepper(network: nn.Module, lr: float, weight_decay: float, steps: int, **how: Any) -> Stepper:
     import torch
 
-    weights = [weight for weight in network.parameters() if weight.requires_grad]
-    optimizer = torch.optim.AdamW(weights, lr=lr, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=lr, weight_decay=weight_decay)
     return Stepper(optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, _pace(steps)), **how)
 
 
@@ -124,7 +123,7 @@ def _hard(X: NDArray[np.float32], y: NDArray[Any], device: str, label_smoothing:
 
     rows = _on(device, X)
     if np.issubdtype(y.dtype, np.floating):
-        unit = float(y.var()) or 1.0  # so that the learning rate means the same whatever the target is counted in
+        unit = float(y.var()) or 1.0  # else the gradients of a target counted in millionths would vanish
         return Lesson(rows, _on(device, y), lambda answer, target: mse_loss(answer[:, 0], target) / unit, exact=True)
     return Lesson(rows, torch.as_tensor(y, device=device),
                   lambda logits, target: cross_entropy(logits, target, label_smoothing=label_smoothing))

@@ -19,14 +19,14 @@ class Cnn(Family):
     """Convolutions of 3 by 3 with batch normalization, ReLU and a few maximum pools, then dense layers."""
 
     yields: ClassVar[Form] = "torch"
-    first: ClassVar[Params] = {"rate": 0.01, "dropout": 0.2, "decay": 0.01}
+    first: ClassVar[Params] = {"rate": 0.01, "dropout": 0.3, "decay": 0.01}
     kind: Literal["cnn"] = "cnn"
     trials: int | None = Field(1, ge=1, description="how many are tried; None: as many as training.trials says")
     channels: tuple[int, ...] = Field((32, 32, 64), min_length=1, description="of each convolution")
     pools: tuple[int, ...] = Field((2,), description="after how many convolutions a 2 by 2 maximum is taken")
     hidden: tuple[int, ...] = Field((), description="the widths of dense layers after the convolutions")
-    epochs: int = Field(30, ge=1)
-    smoothing: float = Field(0.05, ge=0, lt=1, description="of the labels, so that no answer is too sure")
+    epochs: int = Field(40, ge=1)
+    smoothing: float = Field(0.1, ge=0, lt=1, description="of the labels, so that no answer is too sure")
 
     def suits(self, schema: Schema) -> bool:
         return schema.input == "image"

@@ -62,7 +62,7 @@ def test_soft_targets_take_the_place_of_the_truth() -> None:
 def test_the_unit_of_a_regression_makes_no_difference() -> None:
     X, _ = rings()
     y = X[:, 0] * 2.0 + X[:, 1]
-    for scale, mean in ((1.0, 0.0), (1000.0, 50_000.0)):
+    for scale, mean in ((1.0, 0.0), (1000.0, 50_000.0), (1e-6, 0.0)):
         architecture = {**MLP, "outputs": 1, "scale": float(y.std() * scale), "mean": float(y.mean() * scale + mean)}
         network = train_network(build(architecture), X, y * scale + mean, **COURSE)
         off = ask_network(network, X, regression=True) - (y * scale + mean)

@@ -37,6 +37,7 @@ def test_a_kept_network_answers_alike(name: str, tmp_path: Path) -> None:
     network = build(architecture, seed=3).train()
     network(torch.as_tensor(rows(architecture)))  # moves the running statistics away from their start
     save(network, tmp_path / "network.safetensors")
+    assert not load(tmp_path / "network.safetensors").training  # an exporter takes the mode as it finds it
     regression = "scale" in architecture
     found = ask_network(load(tmp_path / "network.safetensors"), rows(architecture), regression=regression)
     np.testing.assert_array_equal(found, ask_network(network, rows(architecture), regression=regression))

@@ -11,7 +11,7 @@ from tasks.training import metrics, tuning
 from tasks.training.families import AnyFamily, Cnn, Constant, Forest, Linear, Mlp
 from tasks.training.folds import fold
 from tasks.training.settings import TrainingSettings
-from tasks.training.tuning import search, tune
+from tasks.training.tuning import Attempt, _beats, search, tune
 
 QUICK = TrainingSettings(trials=3)
 
@@ -46,6 +46,15 @@ def test_more_trials_never_give_less(mixed: PreparedData, store: Store) -> None:
              for trials in (1, 3, 6)]
     assert found == sorted(found, reverse=True)
     assert found[-1] < found[0]
+
+
+def test_of_equal_trials_the_surer_one_is_kept(mixed: PreparedData, store: Store) -> None:
+    fitted = Linear().fit(fold(mixed, store), dict(Linear.first), seed=0, device="cpu")
+    sure, unsure, best = (Attempt({}, fitted, value, loss) for value, loss in ((0.9, 0.2), (0.9, 0.4), (0.95, 0.9)))
+    assert _beats(sure, unsure, "accuracy")
+    assert not _beats(unsure, sure, "accuracy")
+    assert _beats(best, sure, "accuracy")
+    assert not _beats(best, sure, "log_loss")
 
 
 def test_a_family_may_have_its_own_number_of_trials(mixed: PreparedData, store: Store) -> None:
