@@ -38,3 +38,6 @@ lock:
 	UV_FIND_LINKS=$(PIP_FIND_LINKS) .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \
 	  --no-annotate --generate-hashes $(foreach name,torch $(CUDA_ONLY),--no-emit-package $(name)) \
 	  --extra dev pyproject.toml --output-file requirements.lock
+	for name in serving servers; do UV_FIND_LINKS=$(PIP_FIND_LINKS) .venv/bin/uv pip compile --quiet --universal \
+	  --python-version 3.11 --no-header --no-annotate --generate-hashes --constraint requirements.lock \
+	  docker/$$name-requirements.in --output-file docker/$$name-requirements.lock; done

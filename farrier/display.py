@@ -131,11 +131,10 @@ class Lines(Progress):
 
 
 @contextmanager
-def watching(*, quiet: bool = False) -> Iterator[None]:
-    """Show progress on standard error for the length of a block."""
+def watching() -> Iterator[None]:
+    """Show progress on standard error for the length of a block: standard output is the result's alone."""
     console = Console(stderr=True)
-    live = console.is_terminal and not quiet
-    watcher = Board(console) if live else Lines(Console(stderr=True, quiet=quiet, width=200))
+    watcher = Board(console) if console.is_terminal else Lines(Console(stderr=True, width=200))
     PROGRESS.addHandler(watcher)
     PROGRESS.setLevel(logging.INFO)
     PROGRESS.propagate = False

@@ -67,7 +67,7 @@ def run(
         return show_plan(settings, json=json)
     from flows.execution import execute
 
-    with stoppable(), watching(quiet=json):
+    with stoppable(), watching():
         outcome = execute(settings, only=only, start=start)
     show(outcome, json=json)
     return exit_code(outcome, strict=strict)

@@ -69,6 +69,7 @@ class Chronicle:
         self.lineage = Lineage(project=settings.project, commit=code_commit(), settings=settings.digest(),
                                run=self._open())
         self.progress = publishing.Progress(stages=4)
+        publishing.markdown("mlflow", _way_to_mlflow(self.tracking.uri, self.lineage.run, run.project))
         self.outcome = Outcome(summary=self._summary("running"))
         write(self.outcome.summary)
 
@@ -193,6 +194,13 @@ def chronicled(settings: Settings, run: Run) -> Iterator[Chronicle]:
         chronicle.end(chronicle.verdict())
     finally:
         PROGRESS.removeHandler(tally)
+
+
+def _way_to_mlflow(uri: str, run: str, project: str) -> str:
+    """Where MLflow shows this run: an address where a server has one, else the command that opens it."""
+    if uri.startswith("http"):
+        return f"[MLflow run {run}]({uri}/#/runs/{run})"
+    return f"MLflow run `{run}` of experiment `{project}`. Open it with `farrier ui`."
 
 
 def _yaml(settings: Settings) -> str:

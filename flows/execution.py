@@ -56,4 +56,6 @@ def _import(settings: Settings) -> None:
     visit.start()
     import flows.pipeline  # noqa: F401
 
+    if settings.data.expectations:
+        import great_expectations  # noqa: F401
     visit.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
@@ -11,9 +10,9 @@ from prefect import Task
 from prefect.client.schemas.objects import State
 
 from tasks.store import Store, artifacts_in
+from tasks.telling import say
 
 Result = TypeVar("Result")
-LOG = logging.getLogger("farrier.flows")
 
 
 @dataclass(frozen=True)
@@ -62,5 +61,5 @@ def _whole(result: Any) -> bool:
     store = Store()
     broken = [artifact for artifact in artifacts_in(result) if not store.holds(artifact)]
     for artifact in broken:
-        LOG.warning("artifact %s does not have its digest any more: not used, rebuilt", artifact.uri)
+        say("corrupted", f"{artifact.uri} does not have its digest any more: it is not used, and rebuilt")
     return not broken

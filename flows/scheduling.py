@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from datetime import timedelta
+from io import StringIO
 from typing import Any, cast
 from uuid import UUID
 
@@ -49,10 +51,11 @@ def deploy(settings: Settings, schedules: Sequence[ScheduleSettings] | None = No
     kept = [_kept(s) for s in _found(settings.project).schedules] if schedules is None and _known(settings.project) \
         else [_made(schedule) for schedule in schedules or ()]
     source = cast("Flow[..., Any]", retraining.from_source(source=str(CHECKOUT), entrypoint=ENTRYPOINT))
-    return UUID(str(source.deploy(
-        name=settings.project, work_pool_name=POOL, parameters={"project": settings.project}, tags=[POOL],
-        schedules=kept, build=False, push=False, print_next_steps=False, ignore_warnings=True,
-        concurrency_limit=1)))
+    with redirect_stdout(StringIO()):  # Prefect tells people of it; ours is the one voice
+        return UUID(str(source.deploy(
+            name=settings.project, work_pool_name=POOL, parameters={"project": settings.project}, tags=[POOL],
+            schedules=kept, build=False, push=False, print_next_steps=False, ignore_warnings=True,
+            concurrency_limit=1)))
 
 
 def request(project: str, options: Sequence[str], reason: str) -> UUID:

@@ -113,7 +113,8 @@ def _start() -> tuple[subprocess.Popen[bytes], str]:
     url = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = (state("prefect") / "server.log").open("ab")
-    server = subprocess.Popen(command, env={**os.environ, **environment()}, stdout=log, stderr=log,  # noqa: S603
+    told = {**os.environ, **environment(), "PREFECT_SERVER_UI_API_URL": url}  # else its pages ask the default port
+    server = subprocess.Popen(command, env=told, stdout=log, stderr=log,  # noqa: S603
                               stdin=subprocess.DEVNULL, start_new_session=True)
     log.close()
     with whole_or_nothing(_facts_file()) as partial:

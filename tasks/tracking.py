@@ -180,7 +180,8 @@ class Tracking:
 
     def _new_experiment(self, name: str) -> str:
         place = (state("mlflow") / "artifacts" / name).as_uri() if self.uri.startswith("sqlite") else None
-        return str(self.client.create_experiment(name, artifact_location=place))
+        kind = {"mlflow.experimentKind": "custom_model_development"}  # else the UI opens its pages for chat traces
+        return str(self.client.create_experiment(name, artifact_location=place, tags=kind))
 
     def _run(self, entry: Entry, experiment: str) -> str:
         run = self._runs.get(entry.key) or self._find(entry.key, experiment)
@@ -275,10 +276,10 @@ def connect(uri: str) -> MlflowClient:
     os.environ.update({name: value for name, value in QUIET.items() if name not in os.environ})
     import logging
 
-    for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.ERROR)
     from mlflow import MlflowClient
 
+    for noisy in ("mlflow", "alembic"):  # after the import, which sets up the first one's
+        logging.getLogger(noisy).setLevel(logging.ERROR)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 

@@ -33,8 +33,9 @@ def test_lines_say_what_ended_and_how() -> None:
     console = Console(file=io.StringIO(), width=120)
     tell(Lines(console))
     lines = [line.partition(" s  ")[2] for line in console.file.getvalue().splitlines()]
-    assert lines == ["preparing: starting the servers", "data: 2 steps", "  collect: reused", "  prepare: done in 1.5 s",
-                     "training: 3 steps", "  train mlp: done in 2.0 s", "  train forest: failed"]
+    assert lines == ["preparing: starting the servers", "data: 2 steps", "  collect: reused",
+                     "  prepare: done in 1.5 s", "training: 3 steps", "  train mlp: done in 2.0 s",
+                     "  train forest: failed"]
 
 
 def test_the_board_shows_each_stage_what_is_at_work_and_what_is_next() -> None:
@@ -52,7 +53,8 @@ def test_the_board_shows_each_stage_what_is_at_work_and_what_is_next() -> None:
     assert "record" not in shown
 
 
-def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with watching(quiet=True):
+def test_progress_goes_to_standard_error_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with watching():
         say("stage", "data", steps=2)
-    assert capsys.readouterr() == ("", "")
+    out, err = capsys.readouterr()
+    assert (out, "data: 2 steps" in err) == ("", True)
