@@ -13,6 +13,7 @@ from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, WorkerFilter
+from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -48,8 +49,10 @@ def deploy(settings: Settings, schedules: Sequence[ScheduleSettings] | None = No
     Without `schedules`, those that the server keeps stay as they are.
     """
     ensure_pool()
-    kept = [_kept(s) for s in _found(settings.project).schedules] if schedules is None and _known(settings.project) \
-        else [_made(schedule) for schedule in schedules or ()]
+    standing = _schedules(settings.project)
+    kept = [_kept(schedule) for schedule in standing] if schedules is None else [_made(one) for one in schedules]
+    if schedules is not None:
+        _forget(settings.project, standing)
     source = cast("Flow[..., Any]", retraining.from_source(source=str(CHECKOUT), entrypoint=ENTRYPOINT))
     with redirect_stdout(StringIO()):  # Prefect tells people of it; ours is the one voice
         return UUID(str(source.deploy(
@@ -116,11 +119,18 @@ def ensure_pool() -> None:
             return
 
 
-def _known(project: str) -> bool:
+def _schedules(project: str) -> list[DeploymentSchedule]:
     try:
-        return bool(_found(project).schedules)
+        return list(_found(project).schedules)
     except OrchestrationError:
-        return False
+        return []
+
+
+def _forget(project: str, standing: Sequence[DeploymentSchedule]) -> None:
+    """Take away the schedules that a deployment has: Prefect itself only adds to them, or changes them by slug."""
+    with client() as server:
+        for schedule in standing:
+            server.delete_deployment_schedule(_found(project).id, schedule.id)
 
 
 def _found(project: str) -> DeploymentResponse:
@@ -138,12 +148,12 @@ def _made(schedule: ScheduleSettings) -> Schedule:
     return Schedule(interval=timedelta(seconds=schedule.every_s or 0), slug=schedule.name)
 
 
-def _kept(schedule: Any) -> Schedule:
+def _kept(schedule: DeploymentSchedule) -> Schedule:
     """A schedule of the server's as one that can be given to it again."""
-    same = {"active": schedule.active, "slug": schedule.slug}
+    same: dict[str, Any] = {"active": schedule.active, "slug": schedule.slug}
     if isinstance(schedule.schedule, CronSchedule):
         return Schedule(cron=schedule.schedule.cron, timezone=schedule.schedule.timezone, **same)
-    return Schedule(interval=schedule.schedule.interval, **same)
+    return Schedule(interval=getattr(schedule.schedule, "interval", None), **same)
 
 
 def _when(schedule: Any) -> str:

@@ -114,6 +114,7 @@ def _start() -> tuple[subprocess.Popen[bytes], str]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = (state("prefect") / "server.log").open("ab")
     told = {**os.environ, **environment(), "PREFECT_SERVER_UI_API_URL": url}  # else its pages ask the default port
+    told.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")  # the server's log keeps its errors
     server = subprocess.Popen(command, env=told, stdout=log, stderr=log,  # noqa: S603
                               stdin=subprocess.DEVNULL, start_new_session=True)
     log.close()

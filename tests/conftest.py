@@ -31,7 +31,6 @@ from tasks.records import (
 )
 from tasks.store import CHECKOUT, Store
 
-
 MAY_LACK = ("CUDA", "accelerator", "FARRIER_TEST_DATA")
 
 
