@@ -25,9 +25,11 @@ def execute(settings: Settings, *, only: str | None = None, start: str | None = 
     """Run the pipeline of a project to its end; raises what stopped it."""
     plan(settings.optimization, settings.training.families, None)  # what is impossible is refused before any work
     run = runs.begin(settings.project, tracking_uri=settings.tracking.uri, only=only, start=start)
-    warm_up()
+    first = not any(summary.status != "running" for summary in runs.summaries(settings.project))
+    if first:  # a later run mostly reuses; where it does not, its first fit loads what it needs
+        warm_up()
     say("preparing", "starting the Prefect server and MLflow")
-    with alone(settings.project), prefect_server(lambda: _import(settings)):
+    with alone(settings.project), prefect_server(lambda: _import(settings, first=first)):
         from flows.pipeline import pipeline
 
         return pipeline.with_options(task_runner=settings.orchestration.task_runner())(settings, run)
@@ -48,7 +50,7 @@ def alone(project: str) -> Iterator[None]:
         lock.release()
 
 
-def _import(settings: Settings) -> None:
+def _import(settings: Settings, *, first: bool) -> None:
     """Load what a run needs while the server comes up; MLflow makes its database on the first visit."""
     from tasks.tracking import Tracking
 
@@ -56,6 +58,6 @@ def _import(settings: Settings) -> None:
     visit.start()
     import flows.pipeline  # noqa: F401
 
-    if settings.data.expectations:
+    if first and settings.data.expectations:
         import great_expectations  # noqa: F401
     visit.join()
