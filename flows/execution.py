@@ -13,7 +13,7 @@ from conf.settings import Settings
 from flows import run as runs
 from flows.server import prefect_server
 from tasks.optimization.recipes import plan
-from tasks.processes import warm_up
+from tasks.processes import cool_down, warm_up
 from tasks.store import state
 from tasks.telling import say
 
@@ -32,7 +32,10 @@ def execute(settings: Settings, *, only: str | None = None, start: str | None = 
     with alone(settings.project), prefect_server(lambda: _import(settings, first=first)):
         from flows.pipeline import pipeline
 
-        return pipeline.with_options(task_runner=settings.orchestration.task_runner())(settings, run)
+        try:
+            return pipeline.with_options(task_runner=settings.orchestration.task_runner())(settings, run)
+        finally:
+            cool_down()
 
 
 @contextmanager

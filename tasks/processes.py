@@ -53,6 +53,13 @@ def warm_up() -> None:
     forkserver.ensure_running()
 
 
+def cool_down() -> None:
+    """End the fork server and wait for it, so that nothing of ours outlives a run; the next child starts a new one."""
+    from multiprocessing import forkserver
+
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001 there is no public way to wait for it
+
+
 def run_apart(work: Callable[..., Result], *args: Any, threads: int = 1, seed: int = 0) -> Result:
     """Call `work(*args)` in a fresh process and return what it returns, or raise what it raised.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import TrainingError
-from tasks.processes import CHILDREN, ChildFailed, run_apart, stop_all
+from tasks.processes import CHILDREN, ChildFailed, cool_down, run_apart, stop_all
 
 
 def draw() -> tuple[float, int, int]:
@@ -80,3 +80,16 @@ def test_stopping_ends_the_children_at_work(tmp_path: Path) -> None:
     assert not CHILDREN
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def fork_server() -> int:
+    return os.getppid()
+
+
+def test_cooling_down_ends_the_fork_server_and_the_next_child_has_a_new_one() -> None:
+    first = run_apart(fork_server)
+    assert run_apart(fork_server) == first
+    cool_down()
+    with pytest.raises(ProcessLookupError):
+        os.kill(first, 0)
+    assert run_apart(fork_server) != first
