@@ -55,9 +55,10 @@ def warm_up() -> None:
 
 def cool_down() -> None:
     """End the fork server and wait for it, so that nothing of ours outlives a run; the next child starts a new one."""
-    from multiprocessing import forkserver
+    from multiprocessing import forkserver, resource_tracker
 
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]  # noqa: SLF001 there is no public way to wait for it
+    for helper in (forkserver._forkserver, resource_tracker._resource_tracker):  # type: ignore[attr-defined]  # noqa: SLF001
+        helper._stop()  # noqa: SLF001 there is no public way to end them and wait
 
 
 def run_apart(work: Callable[..., Result], *args: Any, threads: int = 1, seed: int = 0) -> Result:
