@@ -96,6 +96,21 @@ def mixed(shelf: Store, tmp_path_factory: pytest.TempPathFactory) -> PreparedDat
     return prepared(shelf, source={"kind": "file", "path": str(path)}, target="churned")
 
 
+STRANGE = ("hours per week", "a.b", "x-y", "9lives", "0", "a(b)", "Temp [C]", "in %", "u/v", "variable", "c0", "c1",
+           "<second>0", "größe")
+
+
+@pytest.fixture(scope="session")
+def strange(shelf: Store, tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
+    """300 rows whose columns are called as no identifier is, or as something inside a graph; two hold words."""
+    draw = np.random.default_rng(3)
+    frame = pd.DataFrame(draw.normal(size=(300, len(STRANGE))), columns=list(STRANGE))
+    frame["the plan, now"], frame["1"] = draw.choice(["a", "b"], 300), draw.choice(["x", "y", "z"], 300)
+    frame["target"] = np.where(frame["a.b"] + (frame["1"] == "x") > 0, "yes", "no")
+    frame.to_csv(path := tmp_path_factory.mktemp("strange") / "rows.csv", index=False)
+    return prepared(shelf, source={"kind": "file", "path": str(path)}, target="target")
+
+
 def customers(rows: int, *, seed: int) -> pd.DataFrame:
     """A made-up table whose answer leans on a number and a category."""
     draw = np.random.default_rng(seed)

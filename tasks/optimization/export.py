@@ -6,7 +6,7 @@ import copy
 import logging
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -66,20 +66,23 @@ def _converted(steps: list[tuple[str, Any]], schema: Schema, options: dict[Any, 
     from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 
     if schema.input == "image":
-        steps = [("pixels", _of_the_matrix(steps[0][1], schema)), *steps[1:]]
+        places = {column.name: place for place, column in enumerate(schema.features)}
+        steps = [("pixels", _taking(steps[0][1], places)), *steps[1:]]
         whole = _convert(steps, [(MATRIX, FloatTensorType([None, math.prod(schema.shape)]))], options)
         return graphs.flatten_images(whole, schema)
+    aliases = {column.name: f"c{place}" for place, column in enumerate(schema.features)}  # others would be rewritten
     types = {"number": FloatTensorType, "category": StringTensorType}
-    return _convert(steps, [(c.name, types[c.kind]([None, 1])) for c in schema.features], options)
+    inputs = [(aliases[column.name], types[column.kind]([None, 1])) for column in schema.features]
+    whole = _convert([(steps[0][0], _taking(steps[0][1], aliases)), *steps[1:]], inputs, options)
+    return graphs.with_columns(whole, schema)
 
 
-def _of_the_matrix(columns: Any, schema: Schema) -> Any:
-    """The column transformer, with pixels by their place in a matrix: by name a graph would need an input for each."""
-    places = {column.name: place for place, column in enumerate(schema.features)}
-    matrix = copy.copy(columns)
-    matrix.transformers_ = [(name, step, [places[pixel] for pixel in taken])
-                            for name, step, taken in columns.transformers_]
-    return matrix
+def _taking(columns: Any, names: Mapping[str, Any]) -> Any:
+    """The column transformer, taking other names, or places in a matrix; pixels by name would need an input each."""
+    renamed = copy.copy(columns)
+    renamed.transformers_ = [(name, step, [names[column] for column in taken])
+                             for name, step, taken in columns.transformers_]
+    return renamed
 
 
 def _convert(steps: list[tuple[str, Any]], inputs: list[tuple[str, Any]], options: dict[Any, Any]) -> graphs.Graph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -49,10 +49,24 @@ def join(first: Graph, second: Graph, output: str) -> Graph:
     """
     head, tail = first.graph, second.graph
     left = _numbered(head, "<first>", {value.name for value in head.input})
-    right = _numbered(tail, "<second>", {value.name for value in tail.output}) | {tail.input[0].name: left[output]}
+    right = _numbered(tail, "<second>", {value.name for value in tail.output}, {value.name for value in head.input})
+    right[tail.input[0].name] = left[output]
     nodes = [_with_names(n, left) for n in head.node] + [_with_names(n, right) for n in tail.node]
     constants = [_named(c, left) for c in head.initializer] + [_named(c, right) for c in tail.initializer]
     return make(nodes, head.input, tail.output, constants)
+
+
+def with_columns(graph: Graph, schema: Schema) -> Graph:
+    """A graph of one input for each column, in the schema's order, with those inputs called as the columns are.
+
+    A converter takes identifiers only, and a column may be called anything: also as something inside the graph.
+    """
+    parts, columns = graph.graph, inputs(schema)
+    called = {value.name: column.name for value, column in zip(parts.input, columns, strict=True)}
+    names = _numbered(parts, "<own>", called, set(called.values())) | called
+    outputs = [_named(value, names) for value in parts.output]
+    return make([_with_names(n, names) for n in parts.node], columns, outputs,
+                [_named(constant, names) for constant in parts.initializer])
 
 
 def flatten_images(graph: Graph, schema: Schema) -> Graph:
@@ -158,10 +172,10 @@ def _unbroken(nodes: list[Any], kept: set[str]) -> list[Any]:
     return working
 
 
-def _numbered(graph: Any, prefix: str, kept: set[str]) -> dict[str, str]:
-    """A new name for each tensor but those that keep theirs; no new name is one of the kept."""
+def _numbered(graph: Any, prefix: str, kept: Collection[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """A new name for each tensor but those that keep theirs; no new name is one of the kept, or of the taken."""
     inner = [c.name for c in graph.initializer] + [name for node in graph.node for name in node.output]
-    free = (name for number in count() if (name := f"{prefix}{number}") not in kept)
+    free = (name for number in count() if (name := f"{prefix}{number}") not in kept and name not in taken)
     return {name: next(free) for name in dict.fromkeys(inner) if name and name not in kept}
 
 
@@ -179,12 +193,11 @@ def _with_names(node: Any, names: Mapping[str, str], name: str = "") -> Any:
     return copy
 
 
-def _named(constant: Any, names: Mapping[str, str]) -> Any:
-    from onnx import TensorProto
-
-    copy = TensorProto()
-    copy.CopyFrom(constant)
-    copy.name = names.get(constant.name, constant.name)
+def _named(value: Any, names: Mapping[str, str]) -> Any:
+    """A copy of a constant, or of what an output is, under another name."""
+    copy = type(value)()
+    copy.CopyFrom(value)
+    copy.name = names.get(value.name, value.name)
     copy.ClearField("doc_string")
     copy.ClearField("metadata_props")
     return copy

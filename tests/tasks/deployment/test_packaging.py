@@ -13,8 +13,13 @@ from tasks.deployment.packaging import Lineage, pack
 from tasks.deployment.signing import trusted_keys
 from tasks.deployment.target import Target
 from tasks.errors import DeploymentError
+from tasks.optimization.export import export
 from tasks.records import PreparedData
 from tasks.store import Store, path_of
+from tasks.training import reference
+from tasks.training.families import Linear
+from tasks.training.folds import fold
+from tests.conftest import numbers_of
 
 Pack = Callable[..., Any]
 
@@ -48,6 +53,20 @@ def test_another_model_gives_another_digest(pack_one: Pack) -> None:
 def test_no_place_on_this_disk_is_written_into_a_package(pack_one: Pack, tmp_path: Path) -> None:
     for file in path_of(pack_one().package).iterdir():
         assert str(tmp_path).encode() not in file.read_bytes(), file.name
+
+
+def test_columns_may_be_called_anything(strange: PreparedData, store: Store) -> None:
+    """Exported, packed, opened again, its golden rows answered; and a row of raw values answered by name."""
+    data = fold(strange, store)
+    model = reference.keep(Linear().fit(data, dict(Linear.first), seed=0, device="cpu"), store)
+    graph = export(model, strange.data_schema, strange, store).artifact
+    candidate, measurement, verdict = numbers_of(graph, "cpu-server", "pass")
+    target = Target.model_validate({"name": "cpu-server", "runtime": {"kind": "onnxruntime"}, "threads": 1})
+    lineage = Lineage(project="shop", commit="c0ffee", settings="5e77")
+    packed = pack(candidate, graph, target, measurement, verdict, strange, lineage, store)
+    package = open_package(path_of(packed), read_keys(trusted_keys()))
+    row = {column.name: ["b" if column.kind == "category" else "0.5"] for column in strange.data_schema.features}
+    assert package.predict(row)["label"].tolist() == ["yes"]
 
 
 def test_a_damaged_package_in_the_store_is_made_again(pack_one: Pack, store: Store) -> None:

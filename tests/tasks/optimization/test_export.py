@@ -15,7 +15,8 @@ from tasks.store import Store
 from tasks.training import reference
 
 CASES = [*((family, data) for data in ("mixed", "cancer", "diabetes", "digits")
-           for family in ("constant", "linear", "forest", "boosting", "mlp")), ("cnn", "digits")]
+           for family in ("constant", "linear", "forest", "boosting", "mlp")), ("cnn", "digits"),
+         ("linear", "strange"), ("mlp", "strange")]
 
 
 @pytest.fixture(params=CASES, ids=["-".join(case) for case in CASES])
@@ -62,11 +63,13 @@ def test_a_graph_holds_no_trace_of_where_it_was_made(graph_of, mixed: PreparedDa
     assert not any(node.metadata_props or node.doc_string for node in graph.graph.node)
 
 
-def test_inputs_have_the_names_and_types_of_the_schema(graph_of, mixed: PreparedData, shelf: Store) -> None:
-    graph = onnx.load(shelf.fetch(graph_of("linear", mixed).artifact))
+@pytest.mark.parametrize("data", ["mixed", "strange"])
+def test_inputs_have_the_names_and_types_of_the_schema(data: str, request, graph_of, shelf: Store) -> None:
+    prepared = request.getfixturevalue(data)
+    graph = onnx.load(shelf.fetch(graph_of("linear", prepared).artifact))
     kinds = {"number": onnx.TensorProto.FLOAT, "category": onnx.TensorProto.STRING}
     found = {value.name: value.type.tensor_type.elem_type for value in graph.graph.input}
-    assert found == {column.name: kinds[column.kind] for column in mixed.data_schema.features}
+    assert found == {column.name: kinds[column.kind] for column in prepared.data_schema.features}
 
 
 def test_an_image_is_one_input(graph_of, digits: PreparedData, shelf: Store) -> None:

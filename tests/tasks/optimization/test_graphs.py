@@ -42,6 +42,18 @@ def test_a_head_gives_labels_whatever_the_columns_are_called(name: str, tmp_path
     assert found["probabilities"].tolist() == [[-1.0, -0.5], [3.0, 3.5]]
 
 
+@pytest.mark.parametrize("names", [("same", "summed"), ("c1", "c0"), ("half", "0"), ("<own>0", "a b")])
+def test_inputs_may_take_any_names(names: tuple[str, str], tmp_path: Path) -> None:
+    """Also those of what is inside the graph; the answers stay what they were."""
+    before = scores("c0")
+    before.graph.input.append(helper.make_tensor_value_info("c1", TensorProto.FLOAT, ["N", 1]))
+    wanted = schema(*names)
+    renamed = graphs.with_columns(before, wanted)
+    graphs.save(graphs.end_in_answers(renamed, wanted, renamed.graph.output[-1].name), path := tmp_path / "g.onnx")
+    found = open_graph(path)({column.name: np.float32([[3.0 * place]]) for place, column in enumerate(wanted.columns)})
+    assert found["probabilities"].tolist() == [[0.0, 0.5]]
+
+
 def test_only_what_answers_is_left() -> None:
     bare = graphs.end_in_answers(scores("age", dead=True), schema("age"), "probabilities")
     assert [node.op_type for node in bare.graph.node] == ["Add", "Concat", "Identity", "ArgMax", "LabelEncoder"]

@@ -32,11 +32,12 @@ def test_a_network_shrinks_and_answers_nearly_alike(options: dict[str, Any], gra
     assert np.abs(whole - found).max() > 0
 
 
-@pytest.mark.parametrize("method", ["static", "dynamic"])
-def test_what_stands_around_the_network_stays_in_floats(method: str, graph_of, mixed: PreparedData,
+@pytest.mark.parametrize(("method", "data"), [("static", "mixed"), ("dynamic", "mixed"), ("static", "strange")])
+def test_what_stands_around_the_network_stays_in_floats(method: str, data: str, request, graph_of,
                                                         shelf: Store) -> None:
-    before = graphs.load(shelf.fetch(graph_of("mlp", mixed).artifact))
-    smaller = Quantize(method=method).apply(graph_of("mlp", mixed), mixed, shelf, seed=0)
+    prepared = request.getfixturevalue(data)
+    before = graphs.load(shelf.fetch(graph_of("mlp", prepared).artifact))
+    smaller = Quantize(method=method).apply(graph_of("mlp", prepared), prepared, shelf, seed=0)
     after = graphs.load(shelf.fetch(smaller.artifact))
     around = {"Imputer", "OneHotEncoder", "Sub", "Div", "Softmax", "ArgMax", "LabelEncoder"}
     kept = [[node.op_type for node in graph.graph.node if node.op_type in around] for graph in (before, after)]
