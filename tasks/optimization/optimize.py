@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.data import preparation
-from tasks.errors import FarrierError, StoreError
+from tasks.errors import FarrierError, OptimizationError, StoreError
 from tasks.optimization.export import export
 from tasks.optimization.parity import ask, parity
 from tasks.optimization.recipes import Stage, refusal, techniques_of
@@ -20,6 +21,8 @@ from tasks.processes import run_apart
 from tasks.records import Candidate, Failed, Model, Parity, PreparedData, Recipe, TrainedModel
 from tasks.store import Store
 from tasks.training import metrics, reference
+
+WANTS_MEMORY = re.compile("allocate memory|bad_alloc|out of memory", re.IGNORECASE)  # as torch and ONNX Runtime say it
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ def optimize(recipe: Recipe, start: TrainedModel, prepared: PreparedData, settin
     """Apply a recipe in a process of its own; the same bytes for the same model, data, seed and threads.
 
     What goes wrong on the way becomes the reason of a Failed: a recipe that gives no candidate never ends a run.
-    Raises StoreError, and ChildFailed where the process was killed: neither says anything about the recipe, and a
-    reason that is kept would stand in the way of trying again.
+    Raises StoreError, OSError (a full disk), OptimizationError for want of memory, and ChildFailed where the process
+    was killed: none of them says anything about the recipe, and a reason that is kept would stand in the way of trying
+    again.
     """
     if reason := refusal(techniques_of(recipe), Stage(start.model.form, start.family), prepared.data_schema):
         return Failed(name=recipe.name, recipe=recipe, reason=f"not applicable: {reason}")
@@ -46,12 +50,15 @@ def optimize(recipe: Recipe, start: TrainedModel, prepared: PreparedData, settin
 
 def attempt(recipe: Recipe, start: TrainedModel, prepared: PreparedData, settings: OptimizationSettings,
             store: Store) -> Candidate | Failed:
-    """What `optimize` runs in its own process. Raises StoreError."""
+    """What `optimize` runs in its own process. Raises what it raises."""
     try:
         return follow(recipe, start, prepared, settings, store)
-    except StoreError:
+    except (StoreError, OSError):
         raise
-    except Exception as problem:  # noqa: BLE001  whatever a library raises is this recipe's reason
+    except Exception as problem:  # whatever else a library raises is this recipe's reason
+        if isinstance(problem, MemoryError) or WANTS_MEMORY.search(str(problem)):
+            raise OptimizationError(f"recipe {recipe.name!r} needs more memory than there is: {_in_words(problem)}. "
+                                    f"End what else runs here and run again, or leave the recipe out.") from problem
         return Failed(name=recipe.name, recipe=recipe, reason=_in_words(problem))
 
 

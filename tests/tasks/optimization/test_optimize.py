@@ -1,12 +1,23 @@
 from __future__ import annotations
 
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
-from tasks.errors import CorruptedArtifact
+from tasks import processes
+from tasks.errors import CorruptedArtifact, OptimizationError, StoreFull
 from tasks.optimization.optimize import attempt, optimize
 from tasks.optimization.recipes import plan
 from tasks.optimization.settings import OptimizationSettings
+from tasks.optimization.techniques import Keep
+from tasks.processes import ChildFailed
 from tasks.records import Artifact, Candidate, Failed, PreparedData
 from tasks.store import Store
 from tasks.training.families import Cnn, Forest, Linear, Mlp
@@ -80,3 +91,39 @@ def test_a_store_that_lost_the_model_ends_the_run(train, mixed: PreparedData, sh
     lost = forest.model_copy(update={"model": forest.model.model_copy(update={"artifact": gone})})
     with pytest.raises(CorruptedArtifact):
         optimize(recipe(conf), lost, mixed, conf, shelf)
+
+
+def test_a_full_disk_says_nothing_of_the_recipe(train, mixed: PreparedData, small_disk: Path) -> None:
+    """Nothing is given back that could be kept: when there is room again, the same recipe gives its candidate."""
+    start, conf, store = train("forest", mixed), settings({"kind": "keep"}), Store(small_disk / "store")
+    with contextlib.suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(bytes(4096))
+    with pytest.raises((OSError, StoreFull)):
+        optimize(recipe(conf), start, mixed, conf, store)
+    (small_disk / "filler").unlink()
+    assert isinstance(optimize(recipe(conf), start, mixed, conf, store), Candidate)
+
+
+@pytest.mark.parametrize("ask", [lambda: np.zeros(2**59), lambda: torch.zeros(2**59)], ids=["numpy", "torch"])
+def test_too_little_memory_says_nothing_of_the_recipe(ask: Callable[[], Any], train, mixed: PreparedData, shelf: Store,
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    conf, start = settings({"kind": "keep"}), train("linear", mixed)
+    monkeypatch.setattr(Keep, "apply", lambda *given, **options: ask())
+    with pytest.raises(OptimizationError, match=r"recipe 'tried' needs more memory than there is: .*allocate"):
+        attempt(recipe(conf), start, mixed, conf, shelf)
+
+
+def test_a_killed_child_says_nothing_of_the_recipe(train, mixed: PreparedData, shelf: Store) -> None:
+    conf, start = settings({"kind": "keep"}), train("linear", mixed)
+    killer = threading.Thread(target=_kill_the_first_child, daemon=True)
+    killer.start()
+    with pytest.raises(ChildFailed, match="exit code -9"):
+        optimize(recipe(conf), start, mixed, conf, shelf)
+    killer.join()
+
+
+def _kill_the_first_child() -> None:
+    while not processes.CHILDREN:
+        time.sleep(0.001)
+    processes.stop_all()
