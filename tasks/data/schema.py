@@ -51,8 +51,8 @@ def _kind_of_text(present: pd.Series, spelling: str | None) -> ColumnKind:
 def kinds_of(raw: pd.DataFrame, settings: DataSettings) -> dict[str, ColumnKind]:
     """The kind of every column that is not ignored and holds something; declared kinds win. The target comes last."""
     kept = [name for name in raw.columns if name != settings.target and raw[name].notna().any()]
-    kinds = {name: settings.column(name).kind or kind_of(name, raw[name], settings.column(name).format)
-             for name in kept}
+    known: dict[str, ColumnKind] = dict.fromkeys(settings.split.identifies(), "identifier")
+    kinds = {name: settings.column(name).kind or known.get(name) or kind_of(name, raw[name]) for name in kept}
     task = settings.task or task_of(raw[settings.target], settings.column(settings.target))
     if task == "regression":
         return kinds | {settings.target: "number"}

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, model_validator
 
+from tasks.errors import DataError
 from tasks.plugins import Plugin
 
 Sides = npt.NDArray[np.object_]
@@ -33,6 +34,10 @@ class Split(Plugin):
 
     def needs(self) -> tuple[str, ...]:
         """The columns without which a row cannot be placed."""
+        return ()
+
+    def identifies(self) -> tuple[str, ...]:
+        """The columns that say who a row is about: a model must not learn that, unless they are declared features."""
         return ()
 
     @model_validator(mode="after")
@@ -73,6 +78,9 @@ class GroupSplit(Split):
     def needs(self) -> tuple[str, ...]:
         return (self.column,)
 
+    def identifies(self) -> tuple[str, ...]:
+        return (self.column,)
+
     def sides(self, frame: pd.DataFrame, salt: str) -> Sides:
         return self._by_share(positions(frame[[self.column]], salt))
 
@@ -89,8 +97,17 @@ class TimeSplit(Split):
     def sides(self, frame: pd.DataFrame, salt: str) -> Sides:  # noqa: ARG002 - time decides, not the salt
         if frame.empty:
             return np.empty(0, dtype=object)
+        _refuse_text(frame[self.column])
         later = len(frame) - frame[self.column].rank(method="max").to_numpy().astype(np.float64)
         return self._by_share(later / len(frame))
+
+
+def _refuse_text(values: pd.Series) -> None:
+    """Raise DataError for a column in order of spelling, where 02.01.2024 stands before 31.12.2023."""
+    if not (pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_datetime64_any_dtype(values.dtype)):
+        raise DataError(f"column {values.name!r} holds text, as {values.iloc[0]!r}, so rows have no order by it. Tell how "
+                        f"its times are spelled under data.columns, as {{kind: time, format: \"%d.%m.%Y\"}}, or name "
+                        f"another data.split.column.")
 
 
 AnySplit = Annotated[HashSplit | TimeSplit | GroupSplit, Field(discriminator="kind")]

@@ -152,6 +152,30 @@ def test_time_is_kept_and_is_no_feature(store: Store) -> None:
     assert "day" not in [column.name for column in prepared.data_schema.features]
 
 
+def test_times_of_another_spelling_are_no_order_until_it_is_told(store: Store) -> None:
+    """As text, 02.01.2024 stands before 31.12.2023: the future would be trained on."""
+    raw = customers().assign(day=pd.date_range("2024-01-01", periods=300).strftime("%d.%m.%Y"))
+    split = {"kind": "time", "column": "day"}
+    with pytest.raises(DataError, match=r"'day' holds text, as '01\.01\.2024'.*format:"):
+        made_from(raw, store, split=split)
+    told = made_from(raw, store, split=split, columns={"day": {"kind": "time", "format": "%d.%m.%Y"}})
+    assert load(told.train, store)["day"].max() < load(told.test, store)["day"].min()
+
+
+@pytest.mark.parametrize("order", [range(300), np.linspace(0, 1, 300), pd.date_range("2024-01-01", periods=300)])
+def test_numbers_and_times_are_an_order(order: object, store: Store) -> None:
+    made = made_from(customers().assign(no=order), store, split={"kind": "time", "column": "no"})
+    assert load(made.train, store)["no"].max() < load(made.test, store)["no"].min()
+
+
+def test_a_group_is_no_feature_unless_it_is_declared_one(store: Store) -> None:
+    split = {"kind": "group", "column": "plan"}
+    raw = customers().assign(plan=[f"p{number % 40}" for number in range(300)])
+    assert "plan" not in [column.name for column in made_from(raw, store, split=split).data_schema.features]
+    declared = made_from(raw, store, split=split, columns={"plan": {"kind": "category"}})
+    assert "plan" in [column.name for column in declared.data_schema.features]
+
+
 def test_an_image_has_one_range(digits: PreparedData, store: Store) -> None:
     schema = digits.data_schema
     assert schema.shape == (8, 8)
