@@ -56,6 +56,8 @@ def as_kind(values: pd.Series, kind: ColumnKind, spelling: str | None = None) ->
         return pd.to_numeric(values, errors="coerce").astype("float64")
     if kind == "category":
         return as_text(values)
+    if kind == "time" and spelling and pd.api.types.is_numeric_dtype(values.dtype):
+        return as_kind(as_text(values), kind, spelling)  # 31122024 is a number to a source
     if kind == "time" and not pd.api.types.is_numeric_dtype(values.dtype):
         return pd.to_datetime(values, errors="coerce", format=spelling or "ISO8601", utc=True).dt.tz_localize(None)
     return values

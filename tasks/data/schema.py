@@ -19,7 +19,7 @@ MOST_CLASSES = 20  # whole numbers with more distinct values than this are amoun
 IDENTIFIER = re.compile(r"(^|_|\b)(id|no|index|key|uuid|guid|rownum|row_number)$", re.IGNORECASE)
 
 
-def kind_of(name: str, values: pd.Series, spelling: str | None = None) -> ColumnKind:
+def kind_of(name: str, values: pd.Series) -> ColumnKind:
     """What a column holds, by its values; its name only tells whole numbers that count rows from those that measure."""
     present = values.dropna()
     if pd.api.types.is_bool_dtype(values.dtype):
@@ -28,7 +28,7 @@ def kind_of(name: str, values: pd.Series, spelling: str | None = None) -> Column
         return "time"
     if pd.api.types.is_numeric_dtype(values.dtype):
         return "identifier" if _counts_rows(name, present) else "number"
-    return _kind_of_text(present.astype(str), spelling)
+    return _kind_of_text(present.astype(str))
 
 
 def _counts_rows(name: str, present: pd.Series) -> bool:
@@ -37,13 +37,13 @@ def _counts_rows(name: str, present: pd.Series) -> bool:
     return present.is_unique and (present.is_monotonic_increasing or present.is_monotonic_decreasing)
 
 
-def _kind_of_text(present: pd.Series, spelling: str | None) -> ColumnKind:
+def _kind_of_text(present: pd.Series) -> ColumnKind:
     if present.empty:
         return "category"
     if as_kind(present, "number").notna().mean() >= MOSTLY:
         return "number"
-    dated = present if spelling else present.where(present.str.match(r"\d{4}-\d{2}"))
-    if as_kind(dated, "time", spelling).notna().mean() >= MOSTLY:
+    dated = present.where(present.str.match(r"\d{4}-\d{2}"))
+    if as_kind(dated, "time").notna().mean() >= MOSTLY:
         return "time"
     return "identifier" if len(present) >= FEW and present.nunique() > DISTINCT * len(present) else "category"
 
@@ -52,7 +52,7 @@ def kinds_of(raw: pd.DataFrame, settings: DataSettings) -> dict[str, ColumnKind]
     """The kind of every column that is not ignored and holds something; declared kinds win. The target comes last."""
     kept = [name for name in raw.columns if name != settings.target and raw[name].notna().any()]
     known: dict[str, ColumnKind] = dict.fromkeys(settings.split.identifies(), "identifier")
-    kinds = {name: settings.column(name).kind or known.get(name) or kind_of(name, raw[name]) for name in kept}
+    kinds = {name: settings.column(name).states or known.get(name) or kind_of(name, raw[name]) for name in kept}
     task = settings.task or task_of(raw[settings.target], settings.column(settings.target))
     if task == "regression":
         return kinds | {settings.target: "number"}
@@ -71,8 +71,7 @@ def task_of(values: pd.Series, declared: ColumnSettings) -> TaskKind:
     """What there is to predict: few distinct labels make classes, many numbers a regression."""
     present = values.dropna()
     labels = declared.categories or tuple(as_text(present).dropna().unique())
-    found_out = declared.kind is None and not declared.categories
-    if declared.kind == "number" or (found_out and _are_amounts(present, len(labels))):
+    if declared.states == "number" or (declared.states is None and _are_amounts(present, len(labels))):
         return "regression"
     return "binary" if len(labels) == 2 else "multiclass"
 

@@ -11,11 +11,14 @@ from tasks.data.sources import AnySource
 from tasks.data.splitting import AnySplit, HashSplit
 from tasks.records import ColumnKind, Json, Record, TaskKind
 
+LAWS: dict[str, ColumnKind] = {"low": "number", "high": "number", "categories": "category", "format": "time"}
+
 
 class ColumnSettings(Record):
     """What is declared of one column; what is None is found out from the rows.
 
-    A declared range, list of categories or `nullable: false` is a law: rows that break it go to quarantine.
+    A declared range, list of categories or `nullable: false` is a law: rows that break it go to quarantine. A range
+    makes a number, a list a category and a format a time, whatever the values look like.
     """
 
     kind: ColumnKind | None = None
@@ -24,6 +27,20 @@ class ColumnSettings(Record):
     high: float | None = None
     categories: tuple[str, ...] | None = Field(None, description="in the order of the probabilities, for the target")
     format: str | None = Field(None, description="strptime format of a time that is not ISO 8601, as %d.%m.%Y")
+
+    @property
+    def states(self) -> ColumnKind | None:
+        """The kind that is declared, by its name or by a law that only one kind can have."""
+        return self.kind or next((kind for law, kind in LAWS.items() if getattr(self, law) is not None), None)
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        for law, kind in LAWS.items():
+            if getattr(self, law) is not None and kind != self.states:
+                raise ValueError(f"kind {self.states} takes no {law}, which is for kind {kind}: take one of them out")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}: no value is in between")
+        return self
 
 
 class Expectation(Record):
@@ -70,4 +87,11 @@ class DataSettings(Record):
             if self.ignores(name):
                 raise ValueError(f"column {name!r} is ignored and needed. Give it `kind: identifier` to keep it "
                                  f"from the model, or take it out of `ignore`.")
+        return self
+
+    @model_validator(mode="after")
+    def _target_fits_task(self) -> Self:
+        states, asks = self.column(self.target).states, "number" if self.task == "regression" else "category"
+        if self.task and states not in (None, asks):
+            raise ValueError(f"target {self.target!r} is declared a {states}, and task {self.task} asks for a {asks}")
         return self

@@ -105,9 +105,9 @@ class TimeSplit(Split):
 def _refuse_text(values: pd.Series) -> None:
     """Raise DataError for a column in order of spelling, where 02.01.2024 stands before 31.12.2023."""
     if not (pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_datetime64_any_dtype(values.dtype)):
-        raise DataError(f"column {values.name!r} holds text, as {values.iloc[0]!r}, so rows have no order by it. Tell how "
-                        f"its times are spelled under data.columns, as {{kind: time, format: \"%d.%m.%Y\"}}, or name "
-                        f"another data.split.column.")
+        raise DataError(f"column {values.name!r} holds text, as {values.iloc[0]!r}, so rows have no order by it. Tell "
+                        f"how its times are spelled, under data.columns, as {{kind: time, format: '%d.%m.%Y'}}; or "
+                        f"name another data.split.column.")
 
 
 AnySplit = Annotated[HashSplit | TimeSplit | GroupSplit, Field(discriminator="kind")]

@@ -95,6 +95,26 @@ def test_bad_rows_go_to_quarantine_with_all_their_reasons(store: Store) -> None:
         8: "age: 'inf' is infinite; plan: 'gold' is not one of the declared categories"}
 
 
+def test_a_declared_law_is_kept_whatever_the_values_look_like(store: Store) -> None:
+    raw = customers().assign(rating=[number % 5 + 1 for number in range(300)])
+    found = quarantined(made_from(raw, store, columns={"rating": {"categories": ["1", "2", "3"]}}), store)
+    assert len(found) == 120
+    assert found[3] == "rating: 4 is not one of the declared categories"
+    raw = customers().astype({"age": object})
+    raw.loc[::7, "age"] = "unknown"
+    raw.loc[1, "age"] = 999
+    found = quarantined(made_from(raw.astype({"age": str}), store, columns={"age": {"low": 0, "high": 120}}), store)
+    assert len(found) == 44
+    assert (found[0], found[1]) == ("age: 'unknown' is not a number", "age: '999' is above 120")
+
+
+def test_times_may_be_written_as_whole_numbers(store: Store) -> None:
+    days = pd.date_range("2024-01-10", periods=300).strftime("%d%m%Y")
+    raw = customers().assign(day=days)[lambda rows: ~rows["day"].str.startswith("0")].astype({"day": int})
+    made = made_from(raw, store, split={"kind": "time", "column": "day"}, columns={"day": {"format": "%d%m%Y"}})
+    assert load(made.train, store)["day"].max() < load(made.test, store)["day"].min()
+
+
 def test_expectations_quarantine_and_are_kept(store: Store) -> None:
     prepared = made_from(customers(), store, expectations=[
         {"type": "expect_column_values_to_be_between", "kwargs": {"column": "age", "min_value": 25}}])
