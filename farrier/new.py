@@ -105,7 +105,11 @@ def _place(name: str, *, force: bool) -> Path:
 
 def _source(data: str, delimiter: str | None, columns: str | None) -> File:
     """The file as a source, by its absolute path, so that the project runs from anywhere."""
+    from pydantic import ValidationError
+
+    from conf.explain import explain
     from tasks.data.sniffing import sniffed
+    from tasks.data.sources.file import File
     from tasks.errors import DataError
 
     path = data if "://" in data else str(Path(data).expanduser().resolve())
@@ -113,7 +117,11 @@ def _source(data: str, delimiter: str | None, columns: str | None) -> File:
         found = "is a folder" if Path(path).is_dir() else "is not there"
         raise DataError(f"{path} {found}. Give --data the file of rows: CSV, Parquet or JSON lines.")
     names = [word.strip() for word in columns.split(",")] if columns else []
-    return sniffed(path, delimiter={"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter), names=names)
+    sign = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
+    try:
+        return sniffed(path, delimiter=sign, names=names)
+    except ValidationError as invalid:
+        raise SettingsError(explain(invalid, [("the command line", {})], File)) from None
 
 
 def _proposed(source: File, wish: Wish) -> Proposal:

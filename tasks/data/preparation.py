@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -66,11 +67,13 @@ def load(artifact: Artifact, store: Store) -> pd.DataFrame:
 
 
 def _read(path: Path, settings: DataSettings) -> pd.DataFrame:
-    """The snapshot without ignored columns; every column that conf names must be there."""
+    """The snapshot without ignored columns; every column that conf names must be there, and every pattern fit one."""
     raw = tables.read(path)
-    named = [name for name in (*settings.columns, *settings.ignore) if not set(name) & set("*?[")]
-    for name in (settings.target, *settings.split.needs(), *named):
+    for name in (settings.target, *settings.split.needs()):
         _must_have(name, raw.columns)
+    for pattern in (*settings.columns, *settings.ignore):
+        if not fnmatch.filter(raw.columns, pattern):
+            _must_have(pattern, raw.columns)
     raw = raw[[name for name in raw.columns if not settings.ignores(name)]]
     if taken := [name for name in RESERVED if name in raw.columns]:
         raise DataError(f"columns {taken} have names that farrier keeps for itself. Rename them, or add them to "

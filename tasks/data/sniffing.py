@@ -6,13 +6,13 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tasks.data.sources._base import opened
-from tasks.data.sources.file import MISSING, PACKED, SUFFIXES, File
+from tasks.data.sources.file import MISSING, PACKED, SUFFIXES, WHITE, File
 
-HEAD_BYTES = 256_000
+HEAD_BYTES = 128_000  # the library that cuts fields refuses one that is longer than this
 LINES = 500
 DELIMITERS = (",", ";", "\t", "|")
 UNKNOWN = "?"
@@ -26,18 +26,19 @@ def sniffed(path: str, *, delimiter: str | None = None, names: Sequence[str] = (
     cannot be opened.
     """
     named = {"names": tuple(names), "header": False} if names else {}
+    told = File.model_validate({"kind": "file", "path": path, "delimiter": delimiter, **named})
     if _format(path) != "csv":
-        return File.model_validate({"kind": "file", "path": path, **named})
+        return told
     head = _head(path)
     encoding = "utf-8" if _decoded(head, "utf-8") is not None else "cp1252"
     lines = (_decoded(head, encoding) or "").splitlines()[:LINES]
     found = delimiter or _delimiter(lines)
-    fields = [field.strip() for row in csv.reader(lines, delimiter=found) for field in row]
+    fields = [field.strip() for row in _cut(lines, found) for field in row]
     usual = "\t" if ".tsv" in path.lower() else ","
     options = {"delimiter": found if found != usual else None, "encoding": encoding,
                "decimal": _decimal(fields) if found != "," else ".",
                "missing": (*MISSING, UNKNOWN) if UNKNOWN in fields else MISSING}
-    return File.model_validate({"kind": "file", "path": path, **options, **named})
+    return told.model_copy(update=options)
 
 
 def _format(path: str) -> str:
@@ -65,6 +66,10 @@ def _delimiter(lines: Sequence[str]) -> str:
     ';'
     """
     return max(DELIMITERS, key=lambda sign: (_evenness(lines, sign), -DELIMITERS.index(sign)))
+
+
+def _cut(lines: Sequence[str], sign: str) -> Iterable[list[str]]:
+    return (line.split() for line in lines) if sign == WHITE else csv.reader(lines, delimiter=sign)
 
 
 def _evenness(lines: Sequence[str], sign: str) -> tuple[float, int]:

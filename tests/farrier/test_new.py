@@ -12,7 +12,7 @@ from conf.settings import load
 from farrier.new import new
 from tasks.data.collection import collect
 from tasks.data.preparation import prepare
-from tasks.errors import DataError, SettingsError
+from tasks.errors import DataError, FarrierError, SettingsError
 from tasks.optimization.recipes import plan
 from tasks.store import Store
 from tests.conftest import customers
@@ -139,6 +139,16 @@ def test_rows_that_cannot_be_learned_from_are_refused(projects: Path, tmp_path: 
     with pytest.raises(DataError, match=words):
         new("few", data=str(tmp_path / "rows.csv"), **{"target": "y", **options})
     assert not projects.exists()
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ({"delimiter": "::"}, "delimiter = '::'.* one character"),
+    ({"columns": "a,a"}, "Duplicate names"),
+])
+def test_options_that_cannot_be_are_refused(projects: Path, tmp_path: Path, given: dict[str, Any], said: str) -> None:
+    (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
+    with pytest.raises(FarrierError, match=said):
+        new("few", data=str(tmp_path / "rows.csv"), target="y", **given)
 
 
 def test_time_and_group_exclude_each_other(projects: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import lzma
+import zipfile
+import zlib
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +21,8 @@ from tasks.errors import DataError
 from tasks.plugins import Plugin
 
 SNAPSHOT = "snapshot.parquet"
+UNREADABLE = (OSError, ValueError, EOFError, RecursionError, ImportError, pa.ArrowException,
+              zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
 class Source(Plugin):
@@ -40,10 +46,8 @@ def opened(path: str, format_name: str) -> Iterator[IO[bytes]]:
 
     A connection that breaks stays what it is: that may get better, and whoever retries can tell it apart.
     """
-    import fsspec
-
     try:
-        with fsspec.open(path, "rb", compression="infer") as file:
+        with _unpacked(path) as file:
             yield file
     except (ConnectionError, TimeoutError):
         raise
@@ -52,9 +56,21 @@ def opened(path: str, format_name: str) -> Iterator[IO[bytes]]:
                         f"there.") from problem
     except pd.errors.EmptyDataError as problem:
         raise DataError(f"{path} is empty: it has neither names nor rows. Name a file that has some.") from problem
-    except (OSError, ValueError, EOFError, pa.ArrowException, ImportError) as problem:
+    except UNREADABLE as problem:
         raise DataError(f"{path} cannot be read as {format_name}: {problem}. Mend the file, or the options under "
                         f"data.source.") from problem
+
+
+@contextmanager
+def _unpacked(path: str) -> Iterator[IO[bytes]]:
+    import fsspec
+
+    if not path.lower().endswith(".zst"):
+        with fsspec.open(path, "rb", compression="infer") as file:
+            yield file
+        return
+    with fsspec.open(path, "rb") as file:  # fsspec reads this packing only beside a package that we do without
+        yield io.BytesIO(pa.input_stream(file, compression="zstd").read())
 
 
 def pixels(images: npt.NDArray[np.generic]) -> pd.DataFrame:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, Literal
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tasks.data import tables
 from tasks.data.sources._base import SNAPSHOT, Source, opened
@@ -23,6 +25,7 @@ SUFFIXES: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".da
                                ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL")
+WHITE = r"\s+"
 LEADING_ZERO = r"[+-]?0\d"
 
 
@@ -37,7 +40,7 @@ class File(Source):
     kind: Literal["file"] = "file"
     path: str
     format: Format | None = None
-    delimiter: str | None = Field(None, description="a tab for .tsv, else a comma")
+    delimiter: str | None = Field(None, description=r"a character, or \s+ for white space; tab for .tsv, else comma")
     encoding: str = "utf-8"
     header: bool = Field(True, description="whether the first line holds the names")
     names: tuple[str, ...] = Field((), description="the columns' names; they replace a header")
@@ -50,11 +53,28 @@ class File(Source):
     skip_blank_lines: bool = True
     strip_spaces: bool = Field(True, description="around names and values")
 
+    @field_validator("delimiter")
+    @classmethod
+    def _is_a_delimiter(cls, sign: str | None) -> str | None:
+        if sign is not None and sign != WHITE and len(sign) != 1:
+            raise ValueError(f"write one character, or {WHITE} for any white space")
+        return sign
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, name: str) -> str:
+        try:
+            "".encode(name)
+        except LookupError as unknown:
+            raise ValueError(f"{unknown}: name one that Python knows, as utf-8 or cp1252") from None
+        return name
+
     def collect(self, folder: Path) -> Path:
         readers: dict[Format, Callable[[IO[bytes]], pd.DataFrame | pa.Table]] = {
             "csv": self._csv, "parquet": pq.read_table, "jsonl": _json_lines}
         with opened(self.path, self._format()) as file:
             rows = readers[self._format()](file)
+            _refuse_twins(rows.column_names if isinstance(rows, pa.Table) else rows.columns)
         return tables.write(rows, folder / SNAPSHOT)
 
     def identity(self) -> str | None:
@@ -70,29 +90,50 @@ class File(Source):
         return self.format or SUFFIXES[last]
 
     def _csv(self, file: IO[bytes]) -> pd.DataFrame:
-        texts = pd.read_csv(
-            file, sep=self.delimiter or ("\t" if ".tsv" in self.path.lower() else ","), encoding=self.encoding,
-            header=0 if self.header else None, names=list(self.names) or None, index_col=False, dtype=str,
-            na_filter=False, quotechar=self.quote, comment=self.comment, skiprows=self.skip_lines,
-            skip_blank_lines=self.skip_blank_lines, skipinitialspace=self.strip_spaces)
-        texts.columns = [str(name).strip() if self.strip_spaces else str(name) for name in texts.columns]
+        texts = self._texts(file)
+        texts.columns = pd.Index([str(name).strip() if self.strip_spaces else str(name) for name in texts.columns])
+        _refuse_twins(texts.columns)
         return pd.DataFrame({name: self._as_found(texts[name]) for name in texts.columns}, columns=texts.columns)
 
+    def _texts(self, file: IO[bytes]) -> pd.DataFrame:
+        """Every value as written. Objects: of those alone does the library see that a delimiter ends each line."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            try:
+                return pd.read_csv(
+                    file, sep=self.delimiter or ("\t" if ".tsv" in self.path.lower() else ","), encoding=self.encoding,
+                    header=0 if self.header else None, names=list(self.names) or None, index_col=False, dtype=object,
+                    na_filter=False, quotechar=self.quote, comment=self.comment, skiprows=self.skip_lines,
+                    skip_blank_lines=self.skip_blank_lines, skipinitialspace=self.strip_spaces).astype(str)
+            except pd.errors.ParserWarning:
+                raise ValueError("its lines hold more values than names, and some would be lost") from None
+
     def _as_found(self, texts: pd.Series) -> pd.Series:
-        """A column of numbers where every value reads as one, else its text; missing values are None."""
+        """A column of numbers where every value reads as one, else its text; missing values are None.
+
+        Where only some read as numbers, those are spelled plainly, as whoever reads them later knows no other spelling.
+        """
         stripped = texts.str.strip() if self.strip_spaces else texts
         found = stripped.mask(stripped.isin(self.missing))
         present = found.dropna()
-        numbers: pd.Series = pd.to_numeric(self._spelled_plainly(present), errors="coerce")
+        plain = self._spelled_plainly(present)
+        numbers: pd.Series = pd.to_numeric(plain, errors="coerce")
         whole = numbers.dtype == "int64"
         inexact = not (whole or numbers.dtype == "float64") or bool(present.str.match(LEADING_ZERO).any())
-        if present.empty or inexact or bool(numbers.isna().any()):
+        if present.empty or inexact:
             return found
+        if numbers.isna().any():
+            return plain.where(numbers.notna(), present).reindex(found.index)
         return numbers.astype("Int64" if whole else "Float64").reindex(found.index)
 
     def _spelled_plainly(self, texts: pd.Series) -> pd.Series:
         bare = texts.str.replace(self.thousands, "", regex=False) if self.thousands else texts
         return bare if self.decimal == "." else bare.str.replace(self.decimal, ".", regex=False)
+
+
+def _refuse_twins(names: Iterable[str]) -> None:
+    if twins := [name for name, count in Counter(names).items() if count > 1]:
+        raise ValueError(f"two columns are called {twins[0]!r}")
 
 
 def _json_lines(file: IO[bytes]) -> pa.Table:
@@ -108,7 +149,7 @@ def _column(values: list[Any]) -> pa.Array:
     """The values as one Arrow type; where they have several, as text."""
     try:
         found = pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return pa.array([_text(value) for value in values], pa.string())
     return pa.array([_text(value) for value in values], pa.string()) if pa.types.is_nested(found.type) else found
 

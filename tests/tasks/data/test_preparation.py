@@ -95,6 +95,12 @@ def test_bad_rows_go_to_quarantine_with_all_their_reasons(store: Store) -> None:
         8: "age: 'inf' is infinite; plan: 'gold' is not one of the declared categories"}
 
 
+def test_a_name_with_brackets_is_a_name_first(store: Store) -> None:
+    raw = customers().rename(columns={"age": "age [years]"})
+    found = quarantined(made_from(raw, store, columns={"age [years]": {"high": 80}}), store)
+    assert len(found) == (raw["age [years]"] > 80).sum()
+
+
 def test_a_declared_law_is_kept_whatever_the_values_look_like(store: Store) -> None:
     raw = customers().assign(rating=[number % 5 + 1 for number in range(300)])
     found = quarantined(made_from(raw, store, columns={"rating": {"categories": ["1", "2", "3"]}}), store)
@@ -217,6 +223,9 @@ PIXELS = pd.DataFrame({f"pixel_0_{i}": np.arange(60.0) for i in range(2)}).assig
     (customers().drop(columns="target"), {}, "column 'target' is named in conf and is not in the source"),
     (customers(), {"columns": {"agee": {"kind": "number"}}}, "Did you mean 'age'"),
     (customers(), {"ignore": ["plann"]}, "Did you mean 'plan'"),
+    (customers(), {"columns": {"agee*": {"high": 20}}}, r"'agee\*' is named in conf and is not in.*Did you mean 'age'"),
+    (customers(), {"ignore": ["note_*"]}, r"'note_\*' is named in conf and is not in"),
+    (customers(), {"columns": {"Temp [C]": {"high": 20}}}, r"'Temp \[C\]' is named in conf and is not in"),
     (customers(), {"split": {"kind": "group", "column": "household"}}, "'household' is named in conf"),
     (customers(), {"columns": {"plan": {"kind": "number"}}}, "column 'plan' should be a number"),
     (customers().assign(target="yes"), {}, "one class only"),

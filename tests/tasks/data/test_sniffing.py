@@ -52,6 +52,17 @@ def test_names_stand_for_a_header(tmp_path: Path) -> None:
     assert rows.to_dict("list") == {"size": [1, 2], "kind": ["x", "y"]}
 
 
+def test_a_long_field_is_one_field(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a;b\n1;2\n" + "x" * 300_000 + ";3\n")
+    assert sniffed(str(tmp_path / "rows.csv")).delimiter == ";"
+
+
+def test_white_space_may_stand_between_values(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a  b\n1,5 ?\n")
+    found = sniffed(str(tmp_path / "rows.csv"), delimiter=r"\s+")
+    assert (found.delimiter, found.decimal, found.missing) == (r"\s+", ",", (*MISSING, "?"))
+
+
 def test_only_what_differs_is_set(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     assert sniffed(str(tmp_path / "rows.csv")).model_fields_set <= {"kind", "path", "delimiter", "encoding", "decimal",

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pydantic import ValidationError
 
 from tasks.data import tables
 from tasks.data.sources.file import File
@@ -21,6 +24,12 @@ def rows_of(tmp_path: Path, name: str, content: str | bytes, **options: object) 
     return tables.read(File.model_validate({"path": str(path), **options}).collect(folder))
 
 
+def flipped(content: bytes) -> bytes:
+    """The same bytes, but for a few in the middle."""
+    middle = len(content) // 2
+    return content[:middle] + bytes(255 - byte for byte in content[middle:middle + 40]) + content[middle + 40:]
+
+
 @pytest.mark.parametrize(("name", "content", "options"), [
     ("plain.csv", "a,b\n1,x\n2,\n", {}),
     ("tabs.tsv", "a\tb\n1\tx\n2\t\n", {}),
@@ -31,6 +40,11 @@ def rows_of(tmp_path: Path, name: str, content: str | bytes, **options: object) 
     ("renamed.csv", "p,q\n1,x\n2,\n", {"names": ["a", "b"]}),
     ("notes.csv", "made by hand\na,b # names\n1,x # one\n2,\n", {"skip_lines": 1, "comment": "#"}),
     ("packed.csv.gz", gzip.compress(b"a,b\n1,x\n2,\n"), {}),
+    ("packed.csv.bz2", bz2.compress(b"a,b\n1,x\n2,\n"), {}),
+    ("packed.csv.xz", lzma.compress(b"a,b\n1,x\n2,\n"), {}),
+    ("packed.csv.zst", pa.compress(b"a,b\n1,x\n2,\n", "zstd", asbytes=True), {}),
+    ("white.data", "a b\n1   x\n2 \t?\n", {"delimiter": r"\s+", "missing": ["?"]}),
+    ("lines.jsonl.zst", pa.compress(b'{"a": 1, "b": "x"}\n{"a": 2, "b": null}\n', "zstd", asbytes=True), {}),
     ("stated.dump", "a,b\n1,x\n2,\n", {"format": "csv"}),
     ("lines.jsonl", '{"a": 1, "b": "x"}\n\n{"a": 2}\n', {}),
     ("lines.jsonl.gz", gzip.compress(b'{"a": 1, "b": "x"}\n{"a": 2, "b": null}\n'), {}),
@@ -58,6 +72,19 @@ def test_numbers_are_numbers_only_where_nothing_is_lost(tmp_path: Path) -> None:
 def test_european_numbers(tmp_path: Path) -> None:
     frame = rows_of(tmp_path, "eu.csv", "a;b\n1.234,5;x\n2,25;y\n", delimiter=";", decimal=",", thousands=".")
     assert frame["a"].tolist() == [1234.5, 2.25]
+
+
+@pytest.mark.parametrize(("options", "good", "plain"), [
+    ({"delimiter": ";", "decimal": ","}, "12,5", "12.5"),
+    ({"delimiter": ";", "thousands": "."}, "1.250", "1250"),
+    ({"delimiter": ";", "decimal": ",", "thousands": "."}, "-1.250,5", "-1250.5"),
+])
+def test_one_dirty_cell_leaves_the_numbers_readable(tmp_path: Path, options: dict[str, object], good: str,
+                                                    plain: str) -> None:
+    content = "a;b\n" + f"{good};x\n" * 3 + "oops, no. 1;y\n;z\n"
+    frame = rows_of(tmp_path, "dirty.csv", content, **options)
+    assert frame["a"].tolist()[:4] == [plain] * 3 + ["oops, no. 1"]
+    assert frame["a"].isna().tolist() == [False] * 4 + [True]
 
 
 def test_another_encoding(tmp_path: Path) -> None:
@@ -89,6 +116,15 @@ def test_a_url_is_a_path_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "content", "said"), [
     ("empty.csv", "", "is empty"),
     ("ragged.csv", "a,b\n1,2\n1,2,3,4\n", "cannot be read as csv"),
+    ("wide.csv", "a,b\n1,2,3\n4,5,6\n", "more values than names"),
+    ("twice.csv", "a ,a\n1,2\n", "two columns are called 'a'"),
+    ("broken.zip.csv.zip", b"PK no zip at all", "cannot be read as csv"),
+    ("broken.csv.xz", b"no xz at all", "cannot be read as csv"),
+    ("broken.csv.bz2", b"no bz2 at all", "cannot be read as csv"),
+    ("broken.csv.zst", b"no zst at all", "cannot be read as csv"),
+    ("flipped.csv.gz", flipped(gzip.compress(b"".join(b"%d,%d\n" % (n * 7919 % 1000, n) for n in range(9999)))),
+     "cannot be read as csv"),
+    ("deep.jsonl", "[" * 100_000 + "\n", "cannot be read as jsonl"),
     ("other.csv", b"a\n\xff\xfe\xfd\n", "cannot be read as csv"),
     ("broken.jsonl", '{"a": 1}\n{"a": ', "cannot be read as jsonl"),
     ("list.jsonl", "[1, 2]\n", "an object should be"),
@@ -101,6 +137,28 @@ def test_what_cannot_be_read_is_named_with_the_way_out(tmp_path: Path, name: str
     with pytest.raises(DataError, match=said) as caught:
         rows_of(tmp_path, name, content)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"encoding": "utf-9"}, "unknown encoding: utf-9"), ({"encoding": "hex"}, "not a text encoding"),
+    ({"delimiter": "::"}, "delimiter"), ({"delimiter": ""}, "delimiter")])
+def test_options_that_cannot_be_are_refused(options: dict[str, object], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        File.model_validate({"path": "a.csv", **options})
+
+
+def test_too_few_names_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="more values than names"):
+        rows_of(tmp_path, "a.csv", "1,2,3\n4,5,6\n", header=False, names=["a", "b"])
+
+
+def test_a_delimiter_at_the_end_of_each_line_is_no_column(tmp_path: Path) -> None:
+    assert rows_of(tmp_path, "a.csv", "a,b\n1,2,\n3,4,\n")["b"].tolist() == [2, 4]
+
+
+def test_a_number_that_64_bits_cannot_hold_stays_text(tmp_path: Path) -> None:
+    frame = rows_of(tmp_path, "long.jsonl", '{"a": 123456789012345678901}\n{"a": 1}\n')
+    assert frame["a"].tolist() == ["123456789012345678901", "1"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
