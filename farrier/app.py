@@ -11,6 +11,8 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
+from tasks.stopping import deaf, stoppable
+
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
 app = App(name="farrier", help="Raw rows to a model that runs, proven, on the hardware you have.", version="0.1.0",
@@ -60,11 +62,13 @@ def main(arguments: list[str] | None = None) -> None:
     words = sys.argv[1:] if arguments is None else arguments
     _register(words[0] if words else None)
     try:
-        result: Any = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        with stoppable():
+            result: Any = app(words, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as mistake:
         _complain(f"{mistake}\nSee: {command()} --help")
         sys.exit(USAGE)
     except KeyboardInterrupt:
+        deaf()
         _complain("stopped. Finished work is kept: the same command goes on from there.")
         sys.exit(INTERRUPTED)
     except Exception as problem:  # noqa: BLE001 what is not ours is raised again

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -67,7 +64,7 @@ def run(
         return show_plan(settings, json=json)
     from flows.execution import execute
 
-    with stoppable(), watching():
+    with watching():
         outcome = execute(settings, only=only, start=start)
     show(outcome, json=json)
     return exit_code(outcome, strict=strict)
@@ -79,21 +76,3 @@ def exit_code(outcome: Outcome, *, strict: bool) -> int:
         return DONE
     released = [each.story.release is not None for each in outcome.deployed]
     return DONE if (all(released) if strict else any(released)) else NOTHING_RELEASED
-
-
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Ctrl-C and a polite kill both end the work at hand first, so that nothing is left running."""
-    from tasks.processes import stop_all
-
-    def stop(number: int, _: Any) -> None:
-        signal.signal(number, signal.SIG_IGN)  # once is enough: what follows is clean-up
-        stop_all()
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

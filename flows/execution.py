@@ -13,7 +13,8 @@ from conf.settings import Settings
 from flows import run as runs
 from flows.server import prefect_server
 from tasks.optimization.recipes import plan
-from tasks.processes import cool_down, warm_up
+from tasks.processes import cool_down, stop_all, warm_up
+from tasks.stopping import stoppable, undisturbed
 from tasks.store import state
 from tasks.telling import say
 
@@ -26,15 +27,26 @@ def execute(settings: Settings, *, only: str | None = None, start: str | None = 
     plan(settings.optimization, settings.training.families, None)  # what is impossible is refused before any work
     run = runs.begin(settings.project, tracking_uri=settings.tracking.uri, only=only, start=start)
     first = not any(summary.status != "running" for summary in runs.summaries(settings.project))
-    if first:  # a later run mostly reuses; where it does not, its first fit loads what it needs
-        warm_up()
-    say("preparing", "starting the Prefect server and MLflow")
-    with alone(settings.project), prefect_server(lambda: _import(settings, first=first)):
-        from flows.pipeline import pipeline
+    with stoppable(stop_all), warm(at_once=first), alone(settings.project):
+        say("preparing", "starting the Prefect server and MLflow")
+        with prefect_server(lambda: _import(settings, first=first)):
+            from flows.pipeline import pipeline
 
-        try:
             return pipeline.with_options(task_runner=settings.orchestration.task_runner())(settings, run)
-        finally:
+
+
+@contextmanager
+def warm(*, at_once: bool) -> Iterator[None]:
+    """Children for the block, none after it; `at_once` starts to load what fits need, for runs that will need it.
+
+    A later run mostly reuses; where it does not, its first fit loads what it needs.
+    """
+    try:
+        if at_once:
+            warm_up()
+        yield
+    finally:
+        with undisturbed():
             cool_down()
 
 

@@ -16,12 +16,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from tasks.errors import OrchestrationError
+from tasks.stopping import undisturbed
 from tasks.store import state, whole_or_nothing
 
 READY_TIMEOUT_S = 180
@@ -48,12 +49,13 @@ def prefect_server(meanwhile: Callable[[], object] = lambda: None) -> Iterator[s
             yield _answering(configured)
         return
     with (state("prefect") / "users.lock").open("w") as users, _told(environment()):
-        url, server = _join(users, meanwhile)
+        started: list[subprocess.Popen[bytes]] = []
         try:
-            yield url
-        finally:
-            _leave(users)
-            if server is not None:
+            yield _join(users, started, meanwhile)
+        finally:  # whatever happened, and while it was coming up too
+            with undisturbed():
+                _leave(users)
+            for server in started:
                 server.poll()  # takes note of its end
 
 
@@ -84,19 +86,31 @@ def environment(url: str = "") -> dict[str, str]:
     return {**told, "PREFECT_API_URL": url} if url else told
 
 
-def _join(users: IO[str], meanwhile: Callable[[], object]) -> tuple[str, subprocess.Popen[bytes] | None]:
+def _join(users: IO[str], started: list[subprocess.Popen[bytes]], meanwhile: Callable[[], object]) -> str:
     """Start the server if need be; two who come at once take turns at the door."""
-    with (state("prefect") / "door.lock").open("w") as door, ThreadPoolExecutor(1) as aside:
+    with (state("prefect") / "door.lock").open("w") as door, _aside(meanwhile) as busy:
         fcntl.flock(door, fcntl.LOCK_EX)
-        known = server_address()
-        server, url = (None, known) if known else _start()
-        os.environ["PREFECT_API_URL"] = url
-        busy = aside.submit(meanwhile)
-        if server is not None:
-            _wait_until_ready(url, server)
-        busy.result()
+        facts = _facts()
+        if facts is None or not _is_server(facts):
+            with undisturbed():  # a server that is in no file would never be found again
+                server, facts = _start()
+                started.append(server)
+        os.environ["PREFECT_API_URL"] = facts["url"]
+        waiting = busy()
+        _wait_until_ready(facts)
+        waiting.result()
         fcntl.flock(users, fcntl.LOCK_SH)
-    return url, server
+    return str(facts["url"])
+
+
+@contextmanager
+def _aside(work: Callable[[], object]) -> Iterator[Callable[[], Future[object]]]:
+    """Starts work beside the block, which does not wait for it when it is interrupted: an import cannot be stopped."""
+    thread = ThreadPoolExecutor(1)
+    try:
+        yield lambda: thread.submit(work)
+    finally:
+        thread.shutdown(wait=False)
 
 
 def _leave(users: IO[str]) -> None:
@@ -108,7 +122,7 @@ def _leave(users: IO[str]) -> None:
             _stop()
 
 
-def _start() -> tuple[subprocess.Popen[bytes], str]:
+def _start() -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
@@ -118,41 +132,41 @@ def _start() -> tuple[subprocess.Popen[bytes], str]:
     server = subprocess.Popen(command, env=told, stdout=log, stderr=log,  # noqa: S603
                               stdin=subprocess.DEVNULL, start_new_session=True)
     log.close()
+    facts = {"url": url, "pid": server.pid}
     with whole_or_nothing(_facts_file()) as partial:
-        partial.write_text(json.dumps({"url": url, "pid": server.pid}))
-    return server, url
+        partial.write_text(json.dumps(facts))
+    return server, facts
 
 
-def _wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(facts: dict[str, Any]) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
-    while not _healthy(url):
-        if server.poll() is not None or time.monotonic() > deadline:
-            _stop()
-            raise OrchestrationError(f"the Prefect server did not come up at {url} within {READY_TIMEOUT_S} s. "
-                                     f"What it said: {state('prefect') / 'server.log'}")
+    while not _healthy(facts["url"]):
+        if not _is_server(facts) or time.monotonic() > deadline:
+            raise OrchestrationError(f"the Prefect server did not come up at {facts['url']} within {READY_TIMEOUT_S} "
+                                     f"s. What it said: {state('prefect') / 'server.log'}")
         time.sleep(0.1)
 
 
 def _stop() -> None:
     """End the server that server.json names, if it is still ours: a process id may have been given to another."""
     facts = _facts()
-    if facts is None or not _is_server(facts):
-        _facts_file().unlink(missing_ok=True)
-        return
-    for signal_number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(facts["pid"], signal_number)
-        if _gone(facts["pid"], within_s=8):
-            break
+    if facts is not None and _is_server(facts):
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(facts["pid"], signal_number)
+            if _gone(facts["pid"], within_s=8):
+                break
     _facts_file().unlink(missing_ok=True)
 
 
 def _is_server(facts: dict[str, Any]) -> bool:
-    if _healthy(facts["url"]):
-        return True
-    with suppress(ChildProcessError):
-        return os.waitpid(facts["pid"], os.WNOHANG) == (0, 0)
-    return False
+    """Whether the process is the server that was started, be it ready or still coming up."""
+    try:
+        words = Path(f"/proc/{facts['pid']}/cmdline").read_bytes().split(b"\0")
+    except OSError:  # gone; or no Linux, where an answer must do
+        return _healthy(facts["url"])
+    port = facts["url"].removesuffix("/api").rpartition(":")[2]
+    return b"prefect" in words and port.encode() in words
 
 
 def _gone(pid: int, within_s: float) -> bool:

@@ -20,6 +20,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, TypeVar, cast
 
 from tasks.errors import FarrierError
+from tasks.stopping import undisturbed
 
 Result = TypeVar("Result")
 HEAVY = ["numpy", "pandas", "pyarrow.parquet", "onnx", "onnxruntime", "sklearn.ensemble", "sklearn.pipeline",
@@ -46,19 +47,23 @@ def context() -> ForkServerContext:
 
 
 def warm_up() -> None:
-    """Start the fork server now, so that its imports run beside other work."""
-    from multiprocessing import forkserver
+    """Start the fork server where there is none, so that its imports run beside other work."""
+    from multiprocessing import forkserver, resource_tracker
 
     context()
-    forkserver.ensure_running()
+    resource_tracker.ensure_running()  # first: starting it takes SIGINT's block away again
+    with undisturbed((signal.SIGINT,)):  # the server inherits this, else a Ctrl-C would end it amid its imports
+        forkserver.ensure_running()
 
 
 def cool_down() -> None:
     """End the fork server and wait for it, so that nothing of ours outlives a run; the next child starts a new one."""
     from multiprocessing import forkserver, resource_tracker
 
-    helpers: tuple[Any, ...] = (vars(forkserver)["_forkserver"], vars(resource_tracker)["_resource_tracker"])
-    for helper in helpers:
+    server: Any = vars(forkserver)["_forkserver"]
+    if server._forkserver_pid is not None:  # noqa: SLF001 while it still imports, it would not hear that it may go
+        os.kill(server._forkserver_pid, signal.SIGTERM)  # noqa: SLF001
+    for helper in (server, vars(resource_tracker)["_resource_tracker"]):
         helper._stop()  # noqa: SLF001 there is no public way to end them and wait
 
 
@@ -68,6 +73,7 @@ def run_apart(work: Callable[..., Result], *args: Any, threads: int = 1, seed: i
     `work` must be a function at the top of a module, its arguments and result picklable: the pipe is ours at both ends.
     Raises ChildFailed where the process died without an answer. An interruption of the caller ends the child.
     """
+    warm_up()
     ours, theirs = context().Pipe(duplex=False)
     child = context().Process(target=_serve, args=(theirs, work, args, threads, seed), daemon=True)
     child.start()

@@ -1,0 +1,53 @@
+"""How a command is stopped: Ctrl-C, a polite kill and a closed terminal mean the same; clean-up is not disturbed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def stoppable(first: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Each of the signals that stop calls `first` and raises KeyboardInterrupt in the block; the next ones are ignored.
+
+    A signal that is ignored when the block begins, as nohup does with SIGHUP, stays ignored; SIGINT never does, since
+    shells ignore it for whatever they start in the background.
+    """
+    def stop(_number: int, _frame: Any) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # once is enough: what follows is clean-up
+        first()
+        raise KeyboardInterrupt
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # the one that signals reach
+        before = {number: signal.getsignal(number) for number in STOPS
+                  if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def undisturbed(signals: tuple[int, ...] = STOPS) -> Iterator[None]:
+    """A block that is not stopped half-way: what arrives meanwhile is delivered at its end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def deaf() -> None:
+    """Hear no more of them: for a process that is on its way out."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,110 @@
+"""farrier's own Prefect server: whoever comes first starts it, whoever leaves last stops it, nothing stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.store import CHECKOUT
+from tests.flows.test_faults import orphans, settle
+
+pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(300)]
+USER = """
+from flows.server import prefect_server
+with prefect_server() as url:
+    print(url, flush=True)
+    input()
+"""
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a command in a session of its own, with a home and nothing else of the test's; all are ended at last."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FARRIER", "PREFECT", "MLFLOW"))}
+    begun: list[subprocess.Popen[str]] = []
+
+    def starting(*words: str) -> subprocess.Popen[str]:
+        begun.append(subprocess.Popen(
+            [sys.executable, *words], env={**kept, "FARRIER_HOME": str(tmp_path)}, cwd=CHECKOUT, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True))
+        return begun[-1]
+
+    yield starting
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def server_of(home: Path) -> dict:
+    """What the home says of its server, as soon as it says it."""
+    file, deadline = home / "state" / "prefect" / "server.json", time.monotonic() + 60
+    while not file.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_start_that_is_interrupted_leaves_no_server(number: int, start: Start, tmp_path: Path) -> None:
+    process = start("-m", "farrier", "schedule")
+    server_of(tmp_path)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert orphans(tmp_path) == []
+    assert not (tmp_path / "state" / "prefect" / "server.json").exists()
+
+
+def test_work_that_fails_while_the_server_comes_up_leaves_none(start: Start, tmp_path: Path) -> None:
+    process = start("-c", "from flows.server import prefect_server\nwith prefect_server(lambda: 1 / 0):\n    pass\n")
+    _, said = process.communicate(timeout=120)
+    assert "ZeroDivisionError" in said
+    assert orphans(tmp_path) == []
+
+
+def test_two_users_share_a_server_and_the_last_one_out_stops_it(start: Start, tmp_path: Path) -> None:
+    first, second = start("-c", USER), start("-c", USER)
+    urls = {process.stdout.readline() for process in (first, second) if process.stdout}
+    assert len(urls) == 1
+    pid = server_of(tmp_path)["pid"]
+    first.communicate("\n", timeout=120)
+    os.kill(pid, 0)
+    second.communicate("\n", timeout=120)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert orphans(tmp_path) == []
+
+
+def test_a_server_whose_starter_was_killed_while_it_came_up_is_used_by_the_next(start: Start, tmp_path: Path) -> None:
+    killed = start("-c", USER)
+    pid = server_of(tmp_path)["pid"]
+    killed.kill()
+    killed.communicate()
+    following = start("-c", USER)
+    assert following.stdout
+    assert following.stdout.readline()
+    assert server_of(tmp_path)["pid"] == pid
+    following.communicate("\n", timeout=120)
+    assert orphans(tmp_path) == []
+
+
+def test_ctrl_c_in_a_terminal_while_a_run_warms_up_prints_no_traceback(start: Start, tmp_path: Path) -> None:
+    process = start("-m", "farrier", "run", "digits")
+    assert process.stderr
+    assert "preparing" in process.stderr.readline()
+    server_of(tmp_path)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    settle(tmp_path)
+    assert orphans(tmp_path) == []
