@@ -15,6 +15,7 @@ Form = Literal["sklearn", "torch", "onnx"]
 Evidence = Literal["measured", "emulated", "simulated", "compiled", "modelled"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 Scenario = Literal["single-stream", "server", "offline"]
+OUTPUTS = ("label", "probabilities", "prediction")  # what models answer with: no column that they read is called so
 
 
 def canonical_json(value: Any) -> str:

@@ -78,6 +78,15 @@ def _label(value: object) -> str | None:
     return str(value) or None
 
 
+def blurred(numbers: pd.Series) -> bool:
+    """Whether the 32 bits that models read leave less than half of the different values different.
+
+    >>> blurred(pd.Series([1_700_000_000.0, 1_700_000_001.0, 1_700_000_002.0])), blurred(pd.Series([0.1, 0.2]))
+    (True, False)
+    """
+    return bool(numbers.astype("float32").nunique() < numbers.nunique() / 2)
+
+
 def _refuse_another_type(name: str, kind: ColumnKind, raw: pd.Series, values: pd.Series) -> None:
     present = _present(raw)
     lost = present & values.isna().to_numpy()

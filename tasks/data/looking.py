@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pandas as pd
 
-from tasks.data.casting import as_kind
+from tasks.data.casting import as_kind, blurred
 from tasks.data.preparation import RESERVED
 from tasks.data.schema import MOSTLY, kind_of, task_of
 from tasks.data.settings import ColumnSettings, DataSettings
 from tasks.data.sources import AnySource
 from tasks.data.splitting import AnySplit, GroupSplit, HashSplit, TimeSplit
 from tasks.errors import DataError
-from tasks.records import Record, TaskKind
+from tasks.records import OUTPUTS, Record, TaskKind
 
 MANY = 200  # categories: beyond, most are too rare to learn anything from
 SMALL = 1000  # rows: below, a larger share must be kept for the test
@@ -56,7 +56,7 @@ def left_out(raw: pd.DataFrame, wish: Wish) -> dict[str, str]:
 
 
 def _useless(values: pd.Series) -> str:
-    if values.name in RESERVED:
+    if values.name in (*RESERVED, *OUTPUTS):
         return "farrier keeps this name for itself; rename the column to use it"
     distinct = values.nunique()
     if distinct == 0:
@@ -82,10 +82,11 @@ def _task(target: pd.Series, wish: Wish) -> TaskKind:
         held = f"one value only, {target.dropna().iloc[0]!r}" if distinct else "no value"
         raise DataError(f"target {target.name!r} holds {held}: nothing can be told apart. Add rows of another class, "
                         f"or name another target.")
-    kind = kind_of(str(target.name), target)
-    if kind in ("identifier", "time"):
+    kind, numbers = kind_of(str(target.name), target), pd.api.types.is_numeric_dtype(target.dtype)
+    if kind in ("identifier", "time") and not (numbers and wish.task == "regression"):
+        hint = " If it is what to predict: --task regression." if numbers else ""
         raise DataError(f"target {target.name!r} looks like a{'n identifier' if kind == 'identifier' else ' time'}: "
-                        f"{distinct:,} different values in {len(target):,} rows. Name the column to predict.")
+                        f"{distinct:,} different values in {len(target):,} rows. Name the column to predict.{hint}")
     return wish.task or task_of(target, ColumnSettings())
 
 
@@ -96,7 +97,7 @@ def _declared(values: pd.Series, wish: Wish) -> ColumnSettings:
     kind, spelling = kind_of(str(values.name), values), None
     if kind in ("category", "identifier") and (spelling := _spelling(values.dropna())):
         return ColumnSettings(kind="time", format=spelling)
-    if kind == "category" and values.nunique() > MANY:
+    if (kind == "category" and values.nunique() > MANY) or (kind == "number" and blurred(as_kind(values, kind))):
         return ColumnSettings(kind="identifier")
     return ColumnSettings(kind=kind)
 

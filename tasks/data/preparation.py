@@ -46,7 +46,7 @@ def prepare(snapshot: Artifact, settings: DataSettings, store: Store) -> Prepare
     raw = _read(path, settings)
     kinds = _kinds(raw, settings)
     declared = {name: settings.column(name) for name in kinds}
-    clean = cast(raw, kinds, declared, (settings.target, *settings.split.needs()))
+    clean = cast(raw, kinds, declared, (settings.target, *settings.split.needs(), *settings.pixels))
     findings = validate(clean.frame.drop(index=_rows(clean.complaints)), settings.expectations)
     divided = _divide(clean.frame, (*clean.complaints, *findings.complaints), kinds, settings)
     kept = clean.frame[divided.sides != QUARANTINE]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from tasks.data.casting import as_kind, as_text
+from tasks.data.casting import as_kind, as_text, blurred
 from tasks.data.settings import ColumnSettings, DataSettings
+from tasks.data.sources.file import LEADING_ZERO
 from tasks.errors import DataError
-from tasks.records import Column, ColumnKind, Schema, TaskKind
+from tasks.records import OUTPUTS, Column, ColumnKind, Schema, TaskKind
 
 MOSTLY = 0.95      # a text column is a number or a time when at least this share of its values reads as one
 DISTINCT = 0.9     # and an identifier when more than this share of its values differ
@@ -40,7 +41,7 @@ def _counts_rows(name: str, present: pd.Series) -> bool:
 def _kind_of_text(present: pd.Series) -> ColumnKind:
     if present.empty:
         return "category"
-    if as_kind(present, "number").notna().mean() >= MOSTLY:
+    if as_kind(present, "number").notna().mean() >= MOSTLY and not present.str.match(LEADING_ZERO).any():
         return "number"
     dated = present.where(present.str.match(r"\d{4}-\d{2}"))
     if as_kind(dated, "time").notna().mean() >= MOSTLY:
@@ -103,7 +104,9 @@ def infer(train: pd.DataFrame, kept: pd.DataFrame, kinds: Mapping[str, ColumnKin
     if not any(column.kind in ("number", "category") for column in named):
         raise DataError(f"no column but {settings.target!r} is a number or a category: a model would have nothing to "
                         f"read. Declare kinds under data.columns.")
-    return Schema(input=settings.input, shape=settings.shape, columns=named, target=target, task=task)
+    schema = Schema(input=settings.input, shape=settings.shape, columns=named, target=target, task=task)
+    _refuse_features(schema, train)
+    return schema
 
 
 def _with_values(found: Column, train: pd.Series, declared: ColumnSettings) -> Column:
@@ -141,13 +144,24 @@ def _check_classes(target: Column, task: TaskKind) -> None:
                         f"the task is declared binary. Declare it multiclass, or leave `task` out.")
 
 
+def _refuse_features(schema: Schema, train: pd.DataFrame) -> None:
+    """Raise DataError for names that no model can be exported with, and numbers that none could tell apart."""
+    if taken := [column.name for column in schema.features if column.name in OUTPUTS]:
+        raise DataError(f"column {taken[0]!r} has the name of an answer ({', '.join(OUTPUTS)}). Rename it in the "
+                        f"source, add it to data.ignore, or declare it `kind: identifier`.")
+    numbers = [c.name for c in schema.features if c.kind == "number" and schema.input == "rows"]
+    for name in (name for name in numbers if blurred(train[name])):
+        raise DataError(f"column {name!r} has {train[name].nunique()} different values in train, as "
+                        f"{train[name].max():.17g}, and less than half as many in the 32 bits that models read. "
+                        f"Subtract what they have in common in the source, or declare it `kind: identifier`.")
+
+
 def _as_image(columns: Mapping[str, Column], settings: DataSettings) -> tuple[Column, ...]:
     """Pixels row by row, all with the set's one range, then what is no feature.
 
     The range starts at 0 unless a pixel is below it or the settings say otherwise.
     """
-    height, width = settings.shape
-    names = [f"pixel_{row}_{column}" for row in range(height) for column in range(width)]
+    names = settings.pixels
     rest = [column for name, column in columns.items() if name not in set(names)]
     _check_pixels(names, columns, rest)
     declared = [low for n in names if (low := settings.column(n).low) is not None]
@@ -158,7 +172,7 @@ def _as_image(columns: Mapping[str, Column], settings: DataSettings) -> tuple[Co
     return (*(columns[n].model_copy(update={"low": low, "high": high, "nullable": False}) for n in names), *rest)
 
 
-def _check_pixels(names: list[str], columns: Mapping[str, Column], rest: list[Column]) -> None:
+def _check_pixels(names: Sequence[str], columns: Mapping[str, Column], rest: list[Column]) -> None:
     if absent := [name for name in names if name not in columns]:
         raise DataError(f"the image's pixels {absent[:3]}… ({len(absent)} of {len(names)}) are not among the columns. "
                         f"Name them pixel_<row>_<column> from 0, and check data.shape.")

@@ -76,6 +76,12 @@ class DataSettings(Record):
             return self.columns[name]
         return next((s for pattern, s in self.columns.items() if fnmatchcase(name, pattern)), ColumnSettings())
 
+    @property
+    def pixels(self) -> tuple[str, ...]:
+        """The columns of an image, row by row; none where rows are no images."""
+        height, width = self.shape or (0, 0)
+        return tuple(f"pixel_{row}_{column}" for row in range(height) for column in range(width))
+
     def ignores(self, name: str) -> bool:
         return any(name == pattern or fnmatchcase(name, pattern) for pattern in self.ignore)
 

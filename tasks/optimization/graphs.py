@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tasks.errors import OptimizationError
-from tasks.records import Schema
+from tasks.records import OUTPUTS, Schema
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 IR_VERSION = 10
 ANSWERS, FLAT = "farrier:answers", "farrier:pixels"  # no column is called so
-OUTPUTS = ("label", "probabilities", "prediction")
 Graph = Any  # onnx.ModelProto: protobuf classes are made at run time and have no types
 
 

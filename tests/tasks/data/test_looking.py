@@ -48,6 +48,21 @@ def test_more_categories_than_can_be_learned_are_no_feature() -> None:
     assert look(many, Synthetic(), Wish(target="label")).columns["shop"].kind == "identifier"
 
 
+def test_names_and_numbers_that_models_cannot_take_are_kept_from_them() -> None:
+    frame = FRAME.assign(prediction=FRAME["size"], at=1_700_000_000 + np.arange(ROWS))
+    assert left_out(frame, Wish(target="label"))["prediction"].startswith("farrier keeps this name for itself")
+    assert look(frame, Synthetic(), Wish(target="label")).columns["at"].kind == "identifier"
+
+
+def test_numbers_that_rise_may_be_told_to_be_the_answer() -> None:
+    frame = FRAME.assign(price_index=range(100, 100 + ROWS))
+    with pytest.raises(DataError, match="--task regression"):
+        look(frame, Synthetic(), Wish(target="price_index"))
+    assert look(frame, Synthetic(), Wish(target="price_index", task="regression")).task == "regression"
+    with pytest.raises(DataError, match="looks like an identifier"):
+        look(frame, Synthetic(), Wish(target="key", task="regression"))
+
+
 @pytest.mark.parametrize(("wish", "split"), [
     ({}, {"kind": "hash"}),
     ({"time": "day"}, {"kind": "time", "column": "day"}),

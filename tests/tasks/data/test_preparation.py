@@ -210,6 +210,23 @@ def test_an_image_has_one_range(digits: PreparedData, store: Store) -> None:
     assert schema.classes == tuple("0123456789")
 
 
+def test_an_image_without_a_pixel_is_set_aside(store: Store) -> None:
+    image = {"input": "image", "shape": (1, 2)}
+    raw = PIXELS.assign(pixel_0_1=PIXELS["pixel_0_1"].mask(PIXELS.index == 7))
+    assert quarantined(made_from(raw, store, **image), store) == {7: "pixel_0_1: is missing"}
+
+
+def test_a_name_of_an_answer_is_free_for_what_no_model_reads(store: Store) -> None:
+    raw = customers().rename(columns={"target": "label", "age": "prediction"})
+    made = made_from(raw, store, target="label", columns={"prediction": {"kind": "identifier"}})
+    assert [column.name for column in made.data_schema.features] == ["plan"]
+
+
+def test_large_numbers_that_stay_apart_are_fine(store: Store) -> None:
+    raw = customers().assign(at=1_700_000_000 + np.arange(300) * 86_400, part=np.linspace(0, 1, 300) / 3)
+    assert {"at", "part"} <= {column.name for column in made_from(raw, store).data_schema.features}
+
+
 def test_the_positive_class_comes_second(cancer: PreparedData, store: Store) -> None:
     assert cancer.data_schema.classes == ("benign", "malignant")
     swapped = made_from(customers(), store, columns={"target": {"categories": ["yes", "no"]}})
@@ -235,6 +252,9 @@ PIXELS = pd.DataFrame({f"pixel_0_{i}": np.arange(60.0) for i in range(2)}).assig
     (customers()[["target", "day"]], {}, "would have nothing to read"),
     (customers(3), {"split": FEW}, "no rows for|one class only"),
     (customers(), {"columns": {"age": {"high": 1}}}, "300 of them in quarantine.*is above 1"),
+    (customers().rename(columns={"age": "prediction"}), {}, "'prediction' has the name of an answer.*Rename"),
+    (customers().rename(columns={"plan": "label"}), {}, "'label' has the name of an answer.*data.ignore"),
+    (customers().assign(at=1_700_000_000 + np.arange(300) % 200), {}, "'at' has 1.. different values.*identifier"),
     (PIXELS, {"input": "image", "shape": (1, 3)}, r"'pixel_0_2'.*are not among the columns"),
     (PIXELS.assign(age=1.5), {"input": "image", "shape": (1, 2)}, r"\['age'\] are not pixels"),
     (PIXELS.assign(pixel_0_0=0.0, pixel_0_1=0.0, id=range(60)),

@@ -25,6 +25,9 @@ DAYS = pd.date_range("2024-01-01", periods=30, freq="D")
     ("year", ["2024", "2025"], "number"),
     ("amount", [*map(str, range(99)), "oops"], "number"),
     ("amount", [*map(str, range(9)), "oops"], "category"),
+    ("zip", ["007", "123", "123"], "category"),
+    ("zip", [f"{number:05d}" for number in range(30)], "identifier"),
+    ("share", ["0.5", "0", "-0.25"], "number"),
 ])
 def test_values_tell_the_kind(name: str, values: list[object], kind: ColumnKind) -> None:
     assert kind_of(name, pd.Series(values)) == kind
@@ -43,6 +46,8 @@ def test_values_tell_the_kind(name: str, values: list[object], kind: ColumnKind)
     ([*map(str, range(99)), "oops"], {}, "regression"),
     (list(range(30)), {"kind": "category"}, "multiclass"),
     (["a"], {"categories": ["a", "b"]}, "binary"),
+    (["007", "123"], {"kind": "number"}, "regression"),
+    ([f"{number:03d}" for number in range(30)], {}, "multiclass"),
 ])
 def test_the_target_tells_the_task(values: list[object], declared: dict[str, object], task: TaskKind) -> None:
     assert task_of(pd.Series(values), ColumnSettings.model_validate(declared)) == task
