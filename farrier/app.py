@@ -79,9 +79,10 @@ def main(arguments: list[str] | None = None) -> None:
 def _explained(problem: Exception) -> int:
     """Print what went wrong on purpose and give its exit code; what was not foreseen keeps its traceback."""
     from serving.package import PackageError
+    from serving.signature import SignatureError
     from tasks.errors import FarrierError, SettingsError
 
-    if not isinstance(problem, FarrierError | PackageError):
+    if not isinstance(problem, FarrierError | PackageError | SignatureError):
         raise problem
     _complain(str(problem))
     return USAGE if isinstance(problem, SettingsError) else FAILED

@@ -66,7 +66,8 @@ def predict(
     from tasks.store import path_of
 
     release = served(project, target)
-    package = open_package(path_of(release.package), read_keys(trusted(project, key)))
+    package = open_package(path_of(release.package), read_keys(trusted(project, key)),
+                           digest=release.package.sha256)
     done = prediction.predict(package, source, output, source_format=format,
                               output_format="json" if json and output == Path("-") else None,
                               seen=_logging(release, package) if log else lambda _: None)

@@ -12,8 +12,10 @@ def trusted(project: str | None, named: tuple[Path, ...]) -> tuple[Path, ...]:
     return trusted_keys(named or _configured(project))
 
 
-def packages(subject: str, target: str | None) -> tuple[tuple[Path, ...], str | None]:
+def packages(subject: str, target: str | None) -> tuple[dict[Path, str | None], str | None]:
     """The folders that a subject means, and the project where it is one: a package's folder, or what a project serves.
+
+    Beside each folder the digest that it must have: a folder that was named may hold any package.
 
     Raises DeploymentError for a project that serves nothing.
     """
@@ -22,9 +24,9 @@ def packages(subject: str, target: str | None) -> tuple[tuple[Path, ...], str | 
     from tasks.store import path_of
 
     if (Path(subject) / MANIFEST).is_file() or "/" in subject:
-        return (Path(subject),), None
+        return {Path(subject): None}, None
     found = released(subject) if target is None else ()
-    return tuple(path_of(release.package) for release in found or [served(subject, target)]), subject
+    return {path_of(r.package): r.package.sha256 for r in found or [served(subject, target)]}, subject
 
 
 def _configured(project: str | None) -> tuple[Path, ...]:

@@ -50,17 +50,17 @@ def verify(
 
     folders, project = packages(subject, target)
     keys = trusted(project, key)
-    found = [_checked(folder, keys, measure=measure) for folder in folders]
+    found = [_checked(folder, digest, keys, measure=measure) for folder, digest in folders.items()]
     _show(found, json=json)
     return FAILED if any(each["measured"] and each["measured"].misses for each in found) else DONE
 
 
-def _checked(folder: Path, keys: tuple[Path, ...], *, measure: bool) -> dict[str, Any]:
+def _checked(folder: Path, digest: str | None, keys: tuple[Path, ...], *, measure: bool) -> dict[str, Any]:
     from serving import package
     from serving.signature import read_keys
     from tasks.deployment.remeasuring import remeasure
 
-    opened = package.open_package(folder, read_keys(keys))
+    opened = package.open_package(folder, read_keys(keys), digest=digest)
     said = opened.manifest
     return {"folder": str(folder), "project": said["project"], "target": said["target"],
             "candidate": said["candidate"], "digest": opened.digest, "key": opened.key,

@@ -67,22 +67,29 @@ class Package:
         return dict(self.run(feeds(self.schema, columns)))
 
 
-def open_package(folder: Path, trusted: Sequence[Ed25519PublicKey], threads: int | None = None) -> Package:
+def open_package(folder: Path, trusted: Sequence[Ed25519PublicKey], threads: int | None = None,
+                 digest: str | None = None) -> Package:
     """Verify a package and load its model on so many threads (those it was measured with, where none are given).
 
+    digest: that of the package that must be here; a signature alone holds for any that its key ever signed.
     Raises PackageError for anything that is not as it was when a trusted key signed it.
     """
-    manifest, key = verify(folder, trusted)
+    manifest, key = verify(folder, trusted, digest)
     package = Package(folder, manifest, _sha256(_read(folder / MANIFEST)), key,
                       _open_model(folder / MODEL, threads or int(manifest["runtime"]["threads"])))
     replay(package)
     return package
 
 
-def verify(folder: Path, trusted: Sequence[Ed25519PublicKey]) -> tuple[dict[str, Any], str]:
+def verify(
+    folder: Path, trusted: Sequence[Ed25519PublicKey], digest: str | None = None
+) -> tuple[dict[str, Any], str]:
     """The manifest of a package whose bytes are all as signed, and the id of the key; nothing is loaded."""
     names = _names(folder)
     content = _content_of(folder, MANIFEST, names)
+    if digest is not None and (found := _sha256(content)) != digest:
+        raise PackageError(f"{folder}: expected the package {digest}, found {found}: another one lies in its place. "
+                           f"Put the right one back, or release again.")
     try:
         key = check(content, _content_of(folder, SIGNATURE, names), trusted)
     except SignatureError as problem:
@@ -189,9 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--trusted", type=Path, action="append", default=[], help="PEM file of a trusted public key")
     parser.add_argument("--threads", type=int, default=None)
+    parser.add_argument("--digest", default=None, help="sha256 of the manifest of the package that must be here")
     asked = parser.parse_args(arguments)
     try:
-        package = open_package(asked.folder, read_keys(asked.trusted), asked.threads)
+        package = open_package(asked.folder, read_keys(asked.trusted), asked.threads, asked.digest)
         _refuse_heavy()
     except (PackageError, SignatureError) as problem:
         print(problem, file=sys.stderr)

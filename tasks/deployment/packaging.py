@@ -19,7 +19,9 @@ from pydantic import Field
 from serving.package import CARD, CONTENTS, FORMAT, GOLDEN, MANIFEST, MODEL, PROFILE, SIGNATURE, PackageError, verify
 from serving.signature import sign
 from tasks.deployment.card import card
+from tasks.deployment.certification import outcome_of
 from tasks.deployment.golden import golden_rows
+from tasks.deployment.runtimes import NEVER
 from tasks.deployment.signing import signing_key
 from tasks.deployment.target import Target, threads_of
 from tasks.errors import DeploymentError
@@ -40,8 +42,14 @@ def pack(candidate: Candidate, built: Artifact, target: Target, measurement: Mea
          prepared: PreparedData, lineage: Lineage, store: Store) -> Artifact:
     """Write, sign and keep the package of a candidate for a target: a folder, known by its manifest's digest.
 
-    Raises DeploymentError for a model that cannot be packed and for numbers that are not this candidate's.
+    Raises DeploymentError for a model that cannot be packed, a verdict other than pass, and for numbers that are not
+    this candidate's.
     """
+    if not target.runtime.releasable:
+        raise DeploymentError(f"{candidate.name} for {target.name} runs in {target.runtime.kind}, {NEVER}.")
+    if outcome_of((verdict.overall, *verdict.slices)) != "pass" or verdict.outcome != "pass":
+        raise DeploymentError(f"{candidate.name} is not packed: its verdict is {verdict.outcome}, and only what may be "
+                              f"released is.")
     _refuse_mixed(candidate, target, measurement, verdict)
     key = signing_key()
     with store.scratch() as scratch:
@@ -55,6 +63,11 @@ def pack(candidate: Candidate, built: Artifact, target: Target, measurement: Mea
         (folder / CARD).write_text(card(facts), encoding="utf-8")
         _seal(folder, facts, key)
         return _keep(folder, _identity(folder, facts), key, store)
+
+
+def as_packed(record: Measurement | Verdict) -> dict[str, Any]:
+    """A record as the manifest has it: what is only of use to the run that made it is left out."""
+    return record.model_dump(mode="json", exclude={"answers", "rounds"})
 
 
 def artifact_of(folder: Path) -> Artifact:
@@ -110,8 +123,8 @@ def _shown(target: Target, measurement: Measurement, verdict: Verdict) -> dict[s
         "target": target.name,
         "runtime": {"kind": target.runtime.kind, "threads": threads_of(target),
                     "versions": {"onnxruntime": version("onnxruntime")}},
-        "measurement": measurement.model_dump(mode="json", exclude={"answers", "rounds"}),
-        "verdict": verdict.model_dump(mode="json"),
+        "measurement": as_packed(measurement),
+        "verdict": as_packed(verdict),
         "budgets": target.budgets.model_dump(mode="json"),
     }
 

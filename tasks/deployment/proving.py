@@ -14,13 +14,13 @@ from tasks.store import CHECKOUT
 PATIENCE_S = 120
 
 
-def prove(folder: Path, trusted: Sequence[Path]) -> None:
+def prove(folder: Path, trusted: Sequence[Path], digest: str) -> None:
     """Open a package in a fresh process that must not import torch, scikit-learn, pandas or MLflow.
 
-    Raises DeploymentError with the reason where the package does not hold there.
+    digest: of the package that must be there. Raises DeploymentError with the reason where it does not hold.
     """
     flags = [part for key in trusted for part in ("--trusted", str(key.resolve()))]
-    command = [sys.executable, "-m", "serving.package", str(folder.resolve()), *flags]
+    command = [sys.executable, "-m", "serving.package", str(folder.resolve()), "--digest", digest, *flags]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
     try:
         done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True,  # noqa: S603  ours

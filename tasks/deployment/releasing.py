@@ -20,17 +20,21 @@ from filelock import FileLock, Timeout
 
 from serving.package import MANIFEST, PackageError, verify
 from serving.signature import read_keys
-from tasks.deployment.packaging import settle
+from tasks.deployment.certification import outcome_of
+from tasks.deployment.packaging import as_packed, settle
 from tasks.deployment.proving import prove
+from tasks.deployment.runtimes import NEVER, releasable
 from tasks.deployment.shelf import (
     HISTORY,
     PACKAGE,
     POINTER,
     RELEASE,
+    Move,
     ReleaseEvent,
     at_version,
     current,
     history,
+    moved_by,
     pointer,
     released,
     served,
@@ -104,7 +108,7 @@ def rollback(project: str, target: str, version: int | None = None, *, trusted: 
         goal = way_back(project, target, version)
         if goal.version == pointer(shelf(project, target)):
             return goal
-        prove(path_of(goal.package), keys)
+        prove(path_of(goal.package), keys, goal.package.sha256)
         return _point(goal, "rolled back")
 
 
@@ -115,10 +119,12 @@ def reconcile(project: str, target: str) -> None:
         _remove(leftover)
     now, events = pointer(place), history(project, target)
     if now is not None and (not events or events[-1].version != now):
-        events = _write_down(at_version(project, target, now), "recovered", events)
-    served = {event.version for event in events}
-    for version in set(versions(place)) - served:
-        _remove(place / f"v{version}")
+        what = moved_by(place) if events else None
+        events = _write_down(at_version(project, target, now), what or "recovered", events)
+    highest = max((event.version for event in events), default=0)
+    for version in versions(place):
+        if version > highest:  # a lower one was served once, though a history that was lost does not tell
+            _remove(place / f"v{version}")
 
 
 def _refuse_uncertified(facts: dict[str, Any], verdict: Verdict, measurement: Measurement) -> None:
@@ -126,10 +132,18 @@ def _refuse_uncertified(facts: dict[str, Any], verdict: Verdict, measurement: Me
         raise DeploymentError(f"{verdict.candidate} is not released: its verdict is {verdict.outcome} (overall "
                               f"{verdict.overall.outcome}) and only a pass is. More test rows, or a wider margin, may "
                               f"give one.")
+    if outcome_of((verdict.overall, *verdict.slices)) != "pass":
+        raise DeploymentError(f"{verdict.candidate} is not released: its verdict says pass, and a comparison that must "
+                              f"pass does not. Certify again.")
     named = (facts["candidate"], facts["target"])
     if named != (verdict.candidate, measurement.target) or measurement.candidate != verdict.candidate:
         raise DeploymentError(f"the package holds {named[0]} for {named[1]}, the verdict is on {verdict.candidate} and "
                               f"the measurement of {measurement.candidate} on {measurement.target}. Pack again.")
+    if facts["verdict"] != as_packed(verdict) or facts["measurement"] != as_packed(measurement):
+        raise DeploymentError(f"the package of {named[0]} for {named[1]} says {facts['verdict']['outcome']}, by other "
+                              f"numbers than those that it is to be released with. Pack again.")
+    if not releasable(str(facts["runtime"]["kind"])):
+        raise DeploymentError(f"the package of {named[0]} runs in {facts['runtime']['kind']}, {NEVER}.")
 
 
 def _refuse_withdrawn(project: str, target: str, version: int | None) -> None:
@@ -144,14 +158,14 @@ def _standing(project: str, target: str, digest: str, keys: Sequence[Path]) -> i
     for version in reversed(versions(shelf(project, target))):
         with suppress(DeploymentError):  # a version that cannot be read does not stand
             found = at_version(project, target, version)
-            if found.package.sha256 == digest and _is_whole(path_of(found.package), keys):
+            if found.package.sha256 == digest and _is_whole(found.package, keys):
                 return version
     return None
 
 
-def _is_whole(folder: Path, keys: Sequence[Path]) -> bool:
+def _is_whole(package: Artifact, keys: Sequence[Path]) -> bool:
     try:
-        return verify(folder, read_keys(keys)) is not None
+        return verify(path_of(package), read_keys(keys), package.sha256) is not None
     except PackageError:
         return False
 
@@ -166,7 +180,7 @@ def _shelve(folder: Path, made: Release, keys: Sequence[Path]) -> int:
     place = shelf(made.project, made.target)
     with _unfinished(place) as version:
         shutil.copytree(folder, version / PACKAGE)
-        prove(version / PACKAGE, keys)
+        prove(version / PACKAGE, keys, made.package.sha256)
         (version / RELEASE).write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8")
         settle(version / PACKAGE)
         settle(version)
@@ -174,15 +188,16 @@ def _shelve(folder: Path, made: Release, keys: Sequence[Path]) -> int:
     return made.version
 
 
-def _point(goal: Release, what: Literal["released", "rolled back"]) -> Release:
+def _point(goal: Release, what: Move) -> Release:
+    """Move the pointer, then write the history; the pointer says why it moved, should this end between the two."""
     place, before = shelf(goal.project, goal.target), history(goal.project, goal.target)
     _settled(place / POINTER, json.dumps({"version": goal.version, "package": f"v{goal.version}/{PACKAGE}",
-                                          "sha256": goal.package.sha256}) + "\n")
+                                          "sha256": goal.package.sha256, "what": what}) + "\n")
     _write_down(goal, what, before)
     return goal
 
 
-def _write_down(goal: Release, what: Literal["released", "rolled back", "recovered"],
+def _write_down(goal: Release, what: Move | Literal["recovered"],
                 before: tuple[ReleaseEvent, ...]) -> tuple[ReleaseEvent, ...]:
     event = ReleaseEvent(at=_now(), what=what, version=goal.version, previous=before[-1].version if before else None,
                          candidate=goal.candidate, package=goal.package.sha256, outcome=goal.verdict.outcome)

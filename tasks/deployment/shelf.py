@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationError
 
@@ -21,6 +21,7 @@ from tasks.records import Outcome, Record, Release
 from tasks.store import home
 
 POINTER, HISTORY, RELEASE, PACKAGE = "current.json", "history.jsonl", "release.json", "package"
+Move = Literal["released", "rolled back"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 VERSION = re.compile(r"v[1-9][0-9]*")
 
@@ -46,16 +47,33 @@ def shelf(project: str, target: str) -> Path:
 
 
 def current(project: str, target: str) -> Release | None:
-    """The release that a target serves; None where nothing was released yet."""
+    """The release that a target serves; None where nothing was released yet.
+
+    Raises DeploymentError where the version is not the one that the pointer was moved to.
+    """
     pointed = pointer(shelf(project, target))
-    return None if pointed is None else at_version(project, target, pointed)
+    if pointed is None:
+        return None
+    found, moved_to = at_version(project, target, pointed), _pointer(shelf(project, target)).get("sha256")
+    if moved_to not in (None, found.package.sha256):
+        raise DeploymentError(f"{project} for {target}: the pointer names the package {moved_to}, v{pointed} is "
+                              f"{found.package.sha256}. Release again: farrier run {project}")
+    return found
 
 
 def history(project: str, target: str) -> tuple[ReleaseEvent, ...]:
-    """Every move of a target's pointer, oldest first."""
+    """Every move of a target's pointer, oldest first. Raises DeploymentError for a line that is none."""
     file = shelf(project, target) / HISTORY
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return tuple(ReleaseEvent.model_validate_json(line) for line in lines)
+    return tuple(_event(file, number, line) for number, line in enumerate(lines, 1))
+
+
+def _event(file: Path, number: int, line: str) -> ReleaseEvent:
+    try:
+        return ReleaseEvent.model_validate_json(line)
+    except ValidationError:
+        raise DeploymentError(f"{file}, line {number} is no move of a pointer: {line[:40]!r}. Remove the line; what "
+                              f"is served and the versions stay.") from None
 
 
 def at_version(project: str, target: str, version: int) -> Release:
@@ -67,6 +85,9 @@ def at_version(project: str, target: str, version: int) -> Release:
         have = ", ".join(f"v{v}" for v in versions(shelf(project, target))) or "none"
         raise DeploymentError(f"{project} for {target} has no readable version {version} (there is: {have}). "
                               f"Choose one of these, or release again: farrier run {project}") from None
+    if (release.project, release.target, release.version) != (project, target, version):
+        raise DeploymentError(f"{folder / RELEASE} is of {release.project} for {release.target}, v{release.version}: "
+                              f"it lies in another's place. Release again: farrier run {project}")
     here = release.package.model_copy(update={"uri": (folder / PACKAGE).as_uri()})
     return release.model_copy(update={"package": here})
 
@@ -107,10 +128,22 @@ def pointer(place: Path) -> int | None:
     if not file.exists():
         return None
     try:
-        return int(json.loads(file.read_bytes())["version"])
+        return int(_pointer(place)["version"])
     except (ValueError, KeyError, TypeError):
         raise DeploymentError(f"{file} cannot be read. Write the version to serve into it, such as "
                               f'{{"version": {max(versions(place), default=1)}}}.') from None
+
+
+def moved_by(place: Path) -> Move | None:
+    """What moved a target's pointer last, as the pointer itself says; None where it does not."""
+    what = _pointer(place).get("what")
+    return what if what in ("released", "rolled back") else None
+
+
+def _pointer(place: Path) -> dict[str, Any]:
+    """The pointer's content; one written by hand may hold nothing but the version."""
+    content: dict[str, Any] = dict(json.loads((place / POINTER).read_bytes()))
+    return content
 
 
 def withdrawn(events: tuple[ReleaseEvent, ...]) -> frozenset[int]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,5 +73,13 @@ def test_what_was_asked_is_logged_when_wanted(live: Path, rows: Path) -> None:
 def test_a_damaged_release_answers_nothing(live: Path, rows: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (live / "profile.json").write_text("{}")
     with pytest.raises(PackageError, match=r"profile\.json"):
+        predict("shop", rows)
+    assert capsys.readouterr().out == ""
+
+
+def test_another_package_in_its_place_answers_nothing(live: Path, rows: Path, pack_one: Callable[..., Any],
+                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(path_of(pack_one(0.1).package), live, dirs_exist_ok=True)
+    with pytest.raises(PackageError, match="another one lies in its place"):
         predict("shop", rows)
     assert capsys.readouterr().out == ""

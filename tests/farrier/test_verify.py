@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from farrier.app import main
 from farrier.verify import verify
 from serving.package import PackageError
 from tasks.deployment.releasing import release
@@ -66,3 +67,17 @@ def test_measured_again_it_is_compared(live: Path, capsys: pytest.CaptureFixture
     assert figures["latency_p50_ms"]["then"]["value"] == 0.9
     assert 0 < figures["latency_p50_ms"]["now"]["value"] <= figures["latency_p99_ms"]["now"]["value"]
     assert not found["measured"]["same_machine"]
+
+
+def test_another_package_in_its_place_is_refused_though_we_signed_it(live: Path, pack_one: Callable[..., Any]) -> None:
+    shutil.copytree(path_of(pack_one(target="cpu-tiny").package), live, dirs_exist_ok=True)
+    with pytest.raises(PackageError, match="another one lies in its place"):
+        verify("shop")
+
+
+def test_a_key_that_is_none_is_told_without_a_traceback(live: Path, tmp_path: Path,
+                                                        capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.pem").write_text("no key")
+    with pytest.raises(SystemExit, match="1"):
+        main(["verify", "shop", "--key", str(tmp_path / "bad.pem")])
+    assert "bad.pem holds no public key" in capsys.readouterr().err

@@ -120,3 +120,18 @@ def test_what_is_no_graph_is_refused(pack_one: Pack, mixed: PreparedData, store:
 def test_a_model_that_answers_nothing_for_a_missing_value_is_refused(pack_one: Pack) -> None:
     with pytest.raises(DeploymentError, match="answers nan to a golden row"):
         pack_one(float("nan"))
+
+
+@pytest.mark.parametrize("kind", ["sklearn", "torch", "echo"])
+def test_a_reference_is_not_packed(pack_one: Pack, mixed: PreparedData, store: Store, kind: str) -> None:
+    packed = pack_one()
+    target = Target.model_validate({"name": "cpu-server", "runtime": {"kind": kind}})
+    with pytest.raises(DeploymentError, match=f"runs in {kind}, a reference, never released"):
+        pack(packed.candidate, packed.candidate.model.artifact, target, packed.measurement, packed.verdict, mixed,
+             Lineage(project="shop", commit="", settings=""), store)
+
+
+@pytest.mark.parametrize("outcome", ["fail", "inconclusive"])
+def test_what_did_not_pass_is_not_packed(pack_one: Pack, outcome: str) -> None:
+    with pytest.raises(DeploymentError, match=f"its verdict is {outcome}"):
+        pack_one(outcome=outcome)

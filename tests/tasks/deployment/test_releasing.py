@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,14 @@ from typing import Any
 
 import pytest
 
+from serving.package import MANIFEST, SIGNATURE
+from serving.signature import sign
+from tasks.deployment.packaging import artifact_of
 from tasks.deployment.releasing import current, history, reconcile, release, released, rollback, way_back
 from tasks.deployment.shelf import shelf, versions
+from tasks.deployment.signing import signing_key
 from tasks.errors import CorruptedArtifact, DeploymentError
-from tasks.records import Release
+from tasks.records import Artifact, Release
 from tasks.store import CHECKOUT, Store, path_of
 
 Pack = Callable[..., Any]
@@ -24,7 +29,7 @@ PLACE = ("shop", "cpu-server")
 # Ends itself by SIGKILL at the moment when a rename to the given name is asked for: a real crash at a chosen step.
 KILLED = """
 import os, signal, sys
-from tasks.deployment.releasing import release
+from tasks.deployment.releasing import release, rollback
 from tasks.records import Artifact, Measurement, Verdict
 from tasks.store import Store
 
@@ -33,6 +38,8 @@ def kill(event, arguments):
         os.kill(os.getpid(), signal.SIGKILL)
 
 sys.addaudithook(kill)
+if len(sys.argv) == 2:
+    rollback("shop", "cpu-server")
 package, verdict, measurement = (kind.model_validate_json(text) for kind, text in
                                  zip((Artifact, Verdict, Measurement), sys.argv[2:], strict=True))
 release(package, verdict=verdict, measurement=measurement, store=Store())
@@ -111,11 +118,91 @@ def test_there_must_be_somewhere_to_roll_back_to(pack_one: Pack) -> None:
         rollback(*PLACE, 7)
 
 
+def says(packed: Any, **facts: Any) -> Artifact:
+    """The same package with another manifest, as our own key would sign it."""
+    folder = path_of(packed.package)
+    manifest = json.loads((folder / MANIFEST).read_bytes()) | facts
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    (folder / SIGNATURE).write_bytes(sign((folder / MANIFEST).read_bytes(), signing_key()))
+    return artifact_of(folder)
+
+
+def failing(packed: Any, outcome: str) -> Any:
+    overall = packed.verdict.overall.model_copy(update={"outcome": outcome})
+    return packed.verdict.model_copy(update={"outcome": outcome, "overall": overall})
+
+
 @pytest.mark.parametrize("outcome", ["fail", "inconclusive"])
 def test_only_a_pass_is_released(pack_one: Pack, outcome: str) -> None:
+    packed = pack_one()
+    verdict = failing(packed, outcome)
+    honest = says(packed, verdict=verdict.model_dump(mode="json"))
     with pytest.raises(DeploymentError, match=f"verdict is {outcome}"):
-        out(pack_one(outcome=outcome))
+        release(honest, verdict=verdict, measurement=packed.measurement, store=Store())
     assert current(*PLACE) is None
+
+
+@pytest.mark.parametrize("outcome", ["fail", "inconclusive"])
+def test_a_package_that_says_otherwise_than_its_verdict_is_refused(pack_one: Pack, outcome: str) -> None:
+    packed = pack_one()
+    liar = says(packed, verdict=failing(packed, outcome).model_dump(mode="json"))
+    with pytest.raises(DeploymentError, match=f"says {outcome}, by other numbers"):
+        release(liar, verdict=packed.verdict, measurement=packed.measurement, store=Store())
+    assert current(*PLACE) is None
+
+
+def test_a_package_with_other_measurements_is_refused(pack_one: Pack) -> None:
+    packed = pack_one()
+    faster = packed.measurement.model_copy(update={"memory_bytes": 1})
+    with pytest.raises(DeploymentError, match="by other numbers"):
+        release(packed.package, verdict=packed.verdict, measurement=faster, store=Store())
+
+
+def test_a_pass_over_a_slice_that_did_not_is_none(pack_one: Pack) -> None:
+    packed = pack_one()
+    part = packed.verdict.overall.model_copy(update={"name": "plan=basic", "outcome": "inconclusive"})
+    verdict = packed.verdict.model_copy(update={"slices": (part,)})
+    package = says(packed, verdict=verdict.model_dump(mode="json"))
+    with pytest.raises(DeploymentError, match="a comparison that must pass does not"):
+        release(package, verdict=verdict, measurement=packed.measurement, store=Store())
+
+
+@pytest.mark.parametrize("kind", ["sklearn", "torch", "echo", "another"])
+def test_what_runs_in_a_reference_is_refused(pack_one: Pack, kind: str) -> None:
+    packed = pack_one()
+    package = says(packed, runtime={"kind": kind, "threads": 1, "versions": {}})
+    with pytest.raises(DeploymentError, match=f"runs in {kind}, a reference, never released"):
+        release(package, verdict=packed.verdict, measurement=packed.measurement, store=Store())
+
+
+def test_another_package_in_its_place_is_neither_gone_back_to_nor_left_to_serve(pack_one: Pack) -> None:
+    packed = pack_one()
+    first, other = path_of(out(packed).package), path_of(pack_one(0.3).package)
+    shutil.copytree(other, first, dirs_exist_ok=True)
+    assert out(packed).version == 2
+    with pytest.raises(DeploymentError, match="another one lies in its place"):
+        rollback(*PLACE)
+    assert current(*PLACE).version == 2
+
+
+def test_a_version_of_another_target_is_not_served(pack_one: Pack) -> None:
+    out(pack_one())
+    out(pack_one(target="cpu-tiny"))
+    shutil.copytree(shelf("shop", "cpu-tiny") / "v1", shelf(*PLACE) / "v1", dirs_exist_ok=True)
+    with pytest.raises(DeploymentError, match="is of shop for cpu-tiny, v1: it lies in another's place"):
+        current(*PLACE)
+
+
+def test_the_pointer_knows_the_package_that_it_was_moved_to(pack_one: Pack) -> None:
+    out(pack_one())
+    out(pack_one(0.1))
+    pointer = shelf(*PLACE) / "current.json"
+    moved = json.loads(pointer.read_text())
+    pointer.write_text(json.dumps(moved | {"version": 1}))
+    with pytest.raises(DeploymentError, match="the pointer names the package"):
+        current(*PLACE)
+    pointer.write_text('{"version": 1}')
+    assert current(*PLACE).version == 1
 
 
 def test_numbers_of_another_candidate_are_refused(pack_one: Pack) -> None:
@@ -213,3 +300,34 @@ def test_a_pointer_that_cannot_be_read_says_what_to_write(pack_one: Pack) -> Non
 def test_names_cannot_leave_the_folder(store: Store, name: str) -> None:
     with pytest.raises(DeploymentError, match="cannot name a project or target"):
         current(name, "cpu-server")
+
+
+def test_a_rollback_that_was_killed_half_way_stays_one(pack_one: Pack) -> None:
+    out(pack_one())
+    second = pack_one(0.1)
+    out(second)
+    done = subprocess.run([sys.executable, "-c", KILLED, "history.jsonl"], cwd=CHECKOUT, env=dict(os.environ),
+                          capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert current(*PLACE).version == 1
+    with pytest.raises(DeploymentError, match="is v2, which was rolled back"):
+        out(second)
+    assert moves() == [("released", 1), ("released", 2), ("rolled back", 1)]
+
+
+def test_a_history_that_was_lost_takes_no_way_back_with_it(pack_one: Pack) -> None:
+    for bias in (0.0, 0.1, 0.2):
+        out(pack_one(bias))
+    (shelf(*PLACE) / "history.jsonl").unlink()
+    reconcile(*PLACE)
+    assert versions(shelf(*PLACE)) == (1, 2, 3)
+    assert moves() == [("recovered", 3)]
+    assert rollback(*PLACE, 1).version == 1
+
+
+def test_a_broken_line_of_the_history_is_named(pack_one: Pack) -> None:
+    out(pack_one())
+    file = shelf(*PLACE) / "history.jsonl"
+    file.write_text(file.read_text() + '{"at": \n')
+    with pytest.raises(DeploymentError, match=r"history\.jsonl, line 2 is no move"):
+        history(*PLACE)
