@@ -22,7 +22,7 @@ from tasks.errors import SettingsError, UnknownProject
 from tasks.monitoring.settings import MonitoringSettings
 from tasks.optimization.settings import OptimizationSettings
 from tasks.records import Record
-from tasks.store import CHECKOUT
+from tasks.store import CHECKOUT, finished
 from tasks.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def project_folders() -> tuple[Path, ...]:
 
 def projects() -> dict[str, Path]:
     """Every project by name, and its file."""
-    found = {file.stem: file for folder in reversed(project_folders()) for file in sorted(folder.glob("*.yaml"))}
+    found = {file.stem: file for folder in reversed(project_folders()) for file in finished(folder, "*.yaml")}
     return dict(sorted(found.items()))
 
 

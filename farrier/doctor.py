@@ -106,12 +106,18 @@ def disk() -> Iterator[Finding]:
 def servers() -> Iterator[Finding]:
     """The Prefect server and MLflow's store, where they are up already."""
     from flows.server import server_address
+    from tasks.outbox import outboxes
     from tasks.tracking import Tracking
 
     yield Finding("Prefect", fine=True, found=server_address() or "not running: a run starts one and stops it")
-    waiting = Tracking().waiting()
-    yield Finding("MLflow", not waiting, f"{Tracking().uri}, {waiting} entries wait to be delivered" if waiting
-                  else Tracking().uri, "start the MLflow server that MLFLOW_TRACKING_URI names, then farrier run again")
+    yield Finding("MLflow", fine=True, found=Tracking().uri)
+    for box in outboxes():
+        if waiting := box.waiting():
+            yield Finding("outbox", fine=False, found=f"{len(waiting)} entries wait to be delivered in {box.folder}",
+                          mend="start the MLflow server that they are meant for, then farrier run again")
+        if refused := box.refused():
+            yield Finding("outbox", fine=False, found=f"MLflow refused {len(refused)} entries, such as {refused[0]}",
+                          mend=f"cat {refused[0].with_suffix('.txt')}, run again, then rm -r {refused[0].parent}")
 
 
 def port() -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from flows.run import Run, Status, Summary, code_commit, now, write
 from flows.training import Trained
 from tasks.data import preparation
 from tasks.deployment.packaging import Lineage
+from tasks.entries import Attachment, Entry
 from tasks.optimization.attribution import attribute
 from tasks.records import Candidate, Failed, Measurement, PreparedData, Record
 from tasks.report.page import render
@@ -30,7 +31,7 @@ from tasks.report.story import Attribution, Story
 from tasks.report.story import Lineage as StoryLineage
 from tasks.store import Store, whole_or_nothing
 from tasks.telling import PROGRESS
-from tasks.tracking import Attachment, Entry, Tracking
+from tasks.tracking import Tracking
 
 Given = TypeVar("Given")
 

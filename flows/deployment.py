@@ -18,6 +18,7 @@ from tasks.deployment.selection import Selection
 from tasks.deployment.settings import DeploymentSettings
 from tasks.deployment.steps import certify, measure, pack, release, select
 from tasks.deployment.target import Target, threads_of
+from tasks.entries import Attachment
 from tasks.errors import DeploymentError
 from tasks.records import (
     Artifact,
@@ -35,7 +36,7 @@ from tasks.records import (
 from tasks.report.markdown import deployment_markdown
 from tasks.report.story import TargetStory
 from tasks.telling import say
-from tasks.tracking import Attachment, Tracking
+from tasks.tracking import Tracking
 
 
 class Deployed(Record):

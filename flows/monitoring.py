@@ -10,11 +10,11 @@ from prefect import flow
 from conf.settings import Settings
 from flows import publishing
 from flows.recording import post
+from tasks.entries import Attachment, Entry
 from tasks.monitoring.picture import figure, nearest_first
 from tasks.monitoring.steps import keep, watch
 from tasks.monitoring.watching import Finding, told
 from tasks.records import Drift, Release
-from tasks.tracking import Attachment, Entry
 
 MOST_METRICS = 300  # of one entry, those nearest to alarm: MLflow takes a thousand at a time
 UNFIT = re.compile(r"[^\w.\- ]")  # signs that MLflow does not take in a metric's name

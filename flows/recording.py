@@ -11,6 +11,7 @@ from flows.gathering import Made
 from flows.run import Run, code_commit
 from tasks.caching import unrecorded
 from tasks.data.settings import DataSettings
+from tasks.entries import Attachment, Dataset, Entry, LoggedModel, Registration
 from tasks.records import (
     Artifact,
     Candidate,
@@ -24,7 +25,7 @@ from tasks.records import (
     canonical_json,
 )
 from tasks.report.markdown import data_markdown
-from tasks.tracking import Attachment, Dataset, Entry, LoggedModel, Registration, Tracking
+from tasks.tracking import Tracking
 
 
 @unrecorded(name="record")

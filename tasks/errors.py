@@ -15,6 +15,7 @@ FarrierError
 ├── ParityError              the exported graph does not answer as the trained model does
 ├── DeploymentError          a candidate could not be built, measured, packaged or released
 ├── TrackingUnavailable      MLflow does not answer and the step cannot go on without it
+├── TrackingRefused          MLflow does not take what it was told
 └── OrchestrationError       the Prefect server, a schedule or a worker is not to be had
 """
 
@@ -77,6 +78,10 @@ class DeploymentError(FarrierError):
 
 class TrackingUnavailable(FarrierError):
     """MLflow does not answer."""
+
+
+class TrackingRefused(FarrierError):
+    """MLflow does not take an entry, now or later."""
 
 
 class OrchestrationError(FarrierError):

@@ -17,6 +17,8 @@ from tasks.errors import CorruptedArtifact, StoreFull
 from tasks.records import Artifact, Record
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+LEAST_FREE_BYTES = 1 << 16
 
 
 def home() -> Path:
@@ -53,28 +55,47 @@ def _is(file: Path, digest: str) -> bool:
     return file.is_file() and sha256_of(file) == digest
 
 
+def finished(folder: Path, pattern: str) -> list[Path]:
+    """The whole files of a folder in the order of their names: what a killed writer left behind begins with a dot."""
+    return sorted(path for path in folder.glob(pattern) if not path.name.startswith("."))
+
+
+@contextmanager
+def room(place: Path) -> Iterator[None]:
+    """A block that writes under a place: what a full disk makes the libraries raise there becomes StoreFull."""
+    try:
+        yield
+    except (OSError, RuntimeError) as problem:  # torch's writer raises the latter
+        if not _for_want_of_room(problem, place):
+            raise
+        raise StoreFull(f"no room to write under {place}. Free some disk, or set FARRIER_HOME to a folder on a larger "
+                        f"one.") from problem
+
+
+def _for_want_of_room(problem: Exception, place: Path) -> bool:
+    """By the system's own word, or where the writer lost that word, by a look at the disk."""
+    number = getattr(problem, "errno", None)
+    return number in NO_ROOM or (number is None and shutil.disk_usage(place).free < LEAST_FREE_BYTES)
+
+
 @contextmanager
 def whole_or_nothing(path: Path) -> Iterator[Path]:
     """A place to write beside `path`; it takes the path's name only when the block ends well.
 
     Raises StoreFull where the disk has no room; what was written by then is removed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    partial = Path(name)
-    try:
-        yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as problem:
-        if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFull(f"no room to write {path.name} under {path.parent}. Free some disk, "
-                            f"or set FARRIER_HOME to a folder on a larger one.") from problem
-        raise
-    finally:
-        partial.unlink(missing_ok=True)
+    with room(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        os.close(handle)
+        partial = Path(name)
+        try:
+            yield partial
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 class Store:
@@ -106,7 +127,7 @@ class Store:
     def scratch(self) -> Iterator[Path]:
         """A folder for work in progress, gone at the end of the block."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.root, prefix=".scratch-") as folder:
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".scratch-") as folder, room(self.root):
             yield Path(folder)
 
     def holds(self, artifact: Artifact) -> bool:

@@ -1,26 +1,25 @@
 """The one door to MLflow: what happened is written down as entries, kept in an outbox, and delivered.
 
 An entry is posted by its key: delivering it twice changes nothing. Where MLflow does not answer, entries wait on disk,
-in order, and the next delivery catches up; a release asks for an empty outbox first.
+in order, and the next delivery catches up; a release asks for an empty outbox first. Each server has an outbox of its
+own, so that what was meant for one is never told to another.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-from pydantic import Field
-
-from tasks.errors import TrackingUnavailable
-from tasks.records import Artifact, Record
-from tasks.store import path_of, state, whole_or_nothing
+from tasks.entries import Attachment, Entry, LoggedModel, Registration
+from tasks.errors import CorruptedArtifact, TrackingUnavailable
+from tasks.outbox import Outbox
+from tasks.store import path_of, state
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,62 +32,6 @@ QUIET = {
 KEY = "farrier.key"
 
 
-class Attachment(Record):
-    """A file that a run carries: stored bytes or a text of its own, under a name in the run's artifacts."""
-
-    name: str
-    artifact: Artifact | None = None
-    text: str | None = None
-
-
-class Dataset(Record):
-    """What a run read, by our own sha256 (MLflow's own digest samples)."""
-
-    name: str
-    sha256: str
-    context: str
-
-
-class LoggedModel(Record):
-    """A model that a run made, with the one file that holds it."""
-
-    name: str
-    kind: str
-    artifact: Artifact
-    params: dict[str, str] = {}
-    tags: dict[str, str] = {}
-
-
-class Registration(Record):
-    """A release as the registry shows it: a version of the project's registered model, and its alias."""
-
-    model: str
-    alias: str
-    tags: dict[str, str] = {}
-    description: str = ""
-
-
-class Entry(Record):
-    """One MLflow run as it should be; posting the same key again updates that run."""
-
-    key: str
-    experiment: str
-    name: str
-    parent: str = Field("", description="the parent entry's key")
-    params: dict[str, str] = {}
-    metrics: dict[str, float] = {}
-    tags: dict[str, str] = {}
-    attachments: tuple[Attachment, ...] = ()
-    datasets: tuple[Dataset, ...] = ()
-    model: LoggedModel | None = None
-    registration: Registration | None = None
-    sha256: str = Field("", description="the digest of the result that this run is about")
-    reused: bool = Field(False, description="whether an earlier run made the result; that run is linked")
-    status: str = "FINISHED"
-    started_ms: int = 0
-    ended_ms: int = 0
-
-
 def embedded_uri() -> str:
     """The SQLite store of this home."""
     return f"sqlite:///{state('mlflow') / 'mlflow.db'}"
@@ -97,17 +40,20 @@ def embedded_uri() -> str:
 class Tracking:
     """Posts entries to an MLflow server or store, through an outbox on disk."""
 
-    def __init__(self, uri: str = "", outbox: Path | None = None) -> None:
+    def __init__(self, uri: str = "") -> None:
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or embedded_uri()
-        self.outbox = outbox or state("outbox")
+        self.outbox = Outbox(state("outbox", hashlib.sha256(self.uri.encode()).hexdigest()[:16]))
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, str] = {}
         self._connected: MlflowClient | None = None
 
     def post(self, *entries: Entry) -> None:
-        """Keep entries in the outbox and deliver what can be delivered. Never raises for a server that is away."""
+        """Keep entries in the outbox and deliver what can be delivered. Never raises for a server that is away.
+
+        Raises TrackingRefused for an entry that MLflow does not take.
+        """
         for entry in entries:
-            self._keep(entry)
+            self.outbox.keep(entry)
         self.deliver()
 
     def visit(self) -> None:
@@ -119,29 +65,18 @@ class Tracking:
                 raise
 
     def deliver(self) -> int:
-        """Send what waits in the outbox, oldest first; returns how many entries still wait."""
-        with FileLock(self.outbox / ".lock"):
-            waiting = sorted(self.outbox.glob("*.json"))
-            for done, file in enumerate(waiting):
-                try:
-                    self._send(Entry.model_validate_json(file.read_text(encoding="utf-8")))
-                except Exception as problem:
-                    if not _is_away(problem):
-                        raise
-                    return len(waiting) - done
-                file.unlink()
-        return 0
+        """Send what waits in the outbox, oldest first; returns how many entries still wait.
 
-    def waiting(self) -> int:
-        """How many entries wait in the outbox."""
-        return sum(1 for _ in self.outbox.glob("*.json"))
+        Raises TrackingRefused where MLflow does not take what was posted here.
+        """
+        return self.outbox.deliver(self._try)
 
     def require_delivered(self) -> None:
         """Raise TrackingUnavailable unless MLflow knows everything that was posted."""
         if waiting := self.deliver():
             raise TrackingUnavailable(
                 f"MLflow at {self.uri} does not answer, so nothing is released: {waiting} entries wait in "
-                f"{self.outbox}. Start it again, then repeat the run; finished work is not repeated.")
+                f"{self.outbox.folder}. Start it again, then repeat the run; finished work is not repeated.")
 
     def run_id(self, key: str, experiment: str) -> str:
         """The MLflow run of an entry, or '' where MLflow does not know it (yet)."""
@@ -152,16 +87,20 @@ class Tracking:
                 raise
             return ""
 
-    def _keep(self, entry: Entry) -> None:
-        with whole_or_nothing(self.outbox / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json") as partial:
-            partial.write_text(entry.model_dump_json(), encoding="utf-8")
-
     @property
     def client(self) -> MlflowClient:
         """MLflow's client, connected on first use."""
         if self._connected is None:
             self._connected = connect(self.uri)
         return self._connected
+
+    def _try(self, entry: Entry) -> None:
+        try:
+            self._send(entry)
+        except Exception as problem:
+            if _is_away(problem):
+                raise TrackingUnavailable(f"MLflow at {self.uri} does not answer") from problem
+            raise
 
     def _send(self, entry: Entry) -> None:
         experiment = self._experiment(entry.experiment)
@@ -285,9 +224,14 @@ def connect(uri: str) -> MlflowClient:
 
 @contextmanager
 def named(path: Path, name: str) -> Iterator[Path]:
-    """A stored file under a name that people understand, for the length of a block."""
+    """A stored file under a name that people understand, for the length of a block.
+
+    Raises CorruptedArtifact where the file is gone.
+    """
     import tempfile
 
+    if not path.exists():
+        raise CorruptedArtifact(f"{path} is gone")
     with tempfile.TemporaryDirectory(dir=state("tmp")) as folder:
         link = Path(folder) / name
         link.symlink_to(path)

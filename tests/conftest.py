@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +69,47 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"needs a right to mount a small file system: {mounted.stderr.strip()}")
     yield place
     subprocess.run(["umount", str(place)], check=True)
+
+
+MlflowServer = Callable[[int], AbstractContextManager["subprocess.Popen[bytes]"]]
+
+
+@pytest.fixture
+def mlflow_server(tmp_path: Path) -> MlflowServer:
+    """Starts a real MLflow server on a port of loopback for the length of a block; started again, it remembers."""
+    @contextmanager
+    def at(port: int) -> Iterator[subprocess.Popen[bytes]]:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+             "--backend-store-uri", f"sqlite:///{tmp_path}/served.db",
+             "--artifacts-destination", str(tmp_path / "served")],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            _answers(port)
+            yield server
+        finally:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+
+    return at
+
+
+def _answers(port: int) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.3)
+    raise AssertionError("the MLflow server did not come up")
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from filelock import FileLock
 
 from serving.signature import key_id
 from tasks.errors import DeploymentError
-from tasks.store import home, whole_or_nothing
+from tasks.store import finished, home, whole_or_nothing
 
 
 def keys_folder() -> Path:
@@ -53,7 +53,7 @@ def trusted_keys(named: Sequence[Path] = ()) -> tuple[Path, ...]:
     if gone := [str(path) for path in named if not path.is_file()]:
         raise DeploymentError(f"the trusted key {', '.join(gone)} is not there. Copy the public key of the machine "
                               f"that packs (FARRIER_HOME/keys/trusted) to that place, or name another.")
-    return tuple(named) or tuple(sorted((keys_folder() / "trusted").glob("*.pem")))
+    return tuple(named) or tuple(finished(keys_folder() / "trusted", "*.pem"))
 
 
 def _make(file: Path) -> None:

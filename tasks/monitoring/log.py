@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tasks.records import Release
-from tasks.store import home, whole_or_nothing
+from tasks.store import finished, home, whole_or_nothing
 
 STAMP = "%Y%m%dT%H%M%S.%fZ"
 Array = NDArray[Any]
@@ -77,8 +77,7 @@ def window(project: str, target: str, since: datetime | None = None, *, rows: in
 def parts(project: str, target: str, since: datetime | None = None) -> list[Path]:
     """The parts written since a moment, oldest first."""
     first = since.astimezone(UTC).strftime(STAMP) if since else ""
-    return sorted(part for part in _folder(project, target).glob("*.parquet")
-                  if not part.name.startswith(".") and part.name >= first)
+    return [part for part in finished(_folder(project, target), "*.parquet") if part.name >= first]
 
 
 def _folder(project: str, target: str) -> Path:

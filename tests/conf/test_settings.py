@@ -88,3 +88,8 @@ def test_a_file_that_is_no_yaml_is_named(mine: Path) -> None:
 
 def test_projects_of_ones_own_stand_beside_the_embedded(mine: Path) -> None:
     assert {"mine", "digits", "breast-cancer"} <= set(projects())
+
+
+def test_a_project_that_was_half_written_is_none(mine: Path) -> None:
+    (mine / ".mine-x1.yaml").write_text("data: [")
+    assert not [name for name in projects() if name.startswith(".")]

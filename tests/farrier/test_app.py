@@ -69,12 +69,14 @@ def test_doctor_finds_this_machine_fit_and_says_so(tmp_path: Path) -> None:
 
 
 def test_doctor_names_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
-    outbox = tmp_path / "state" / "outbox"
-    outbox.mkdir(parents=True)
+    outbox = tmp_path / "state" / "outbox" / "c0ffee"
+    (outbox / "refused").mkdir(parents=True)
     (outbox / "1.json").write_text("{}")
+    (outbox / "refused" / "0.json").write_text("{}")
     done = farrier("doctor", home=tmp_path)
     assert done.returncode == 1
     assert "1 entries wait" in done.stdout
+    assert f"MLflow refused 1 entries, such as {outbox}/refused/0.json" in done.stdout
     assert "mend it:" in done.stdout
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tasks.store import finished
+from tests.conftest import MlflowServer, free_port
 from tests.flows.conftest import PROJECT, Farrier, until
 
 pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]
@@ -86,56 +87,35 @@ def test_two_runs_at_once_leave_one_release(farrier: Farrier, started: Started) 
     assert len(releases(farrier)) == before + 1
 
 
-def test_mlflow_that_never_answers_blocks_the_release_and_loses_nothing(farrier: Farrier, home: Path) -> None:
-    before = releases(farrier)
-    away = farrier("run", "tiny", "-o", "training.seed=3", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
+def test_mlflow_that_never_answers_blocks_the_release_and_loses_nothing(
+    farrier: Farrier, home: Path, mlflow_server: MlflowServer
+) -> None:
+    before, port = releases(farrier), free_port()
+    uri = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
+    away = farrier("run", "tiny", "-o", "training.seed=3", **uri)
     assert away.returncode == 1
-    assert "MLflow at http://127.0.0.1:9 does not answer, so nothing is released" in away.stderr
+    assert f"MLflow at http://127.0.0.1:{port} does not answer, so nothing is released" in away.stderr
     assert releases(farrier) == before
-    waiting = len(list((home / "state" / "outbox").glob("*.json")))
-    assert waiting > 10
-    back = farrier("run", "tiny", "-o", "training.seed=3", "--json")
+    waiting = finished(home / "state" / "outbox", "*/*.json")
+    assert len(waiting) > 10
+    with mlflow_server(port):
+        back = farrier("run", "tiny", "-o", "training.seed=3", "--json", **uri)
     assert back.returncode == 0, back.stderr
-    assert not list((home / "state" / "outbox").glob("*.json")), "what waited was delivered"
+    assert not finished(home / "state" / "outbox", "*/*.json"), "what waited was delivered"
     assert len(releases(farrier)) == len(before) + 1
 
 
 def test_mlflow_that_goes_away_in_the_middle_blocks_the_release(
-    farrier: Farrier, started: Started, tmp_path: Path
+    farrier: Farrier, started: Started, mlflow_server: MlflowServer
 ) -> None:
-    from flows.server import free_port
-
     before, port = releases(farrier), free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-         "--backend-store-uri", f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", str(tmp_path / "files")],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        _answers(port)
+    with mlflow_server(port):
         process = started("run", "tiny", "-o", "training.seed=4", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
         until(process, "train linear: done")
-    finally:
-        import os
-
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
     _, said = process.communicate(timeout=400)
     assert process.returncode == 1, said
     assert "nothing is released" in said
     assert releases(farrier) == before
-
-
-def _answers(port: int) -> None:
-    import urllib.request
-
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.3)
-    raise AssertionError("the MLflow server did not come up")
 
 
 @pytest.mark.parametrize(("name", "content", "words"), [

@@ -66,7 +66,7 @@ def test_an_entry_holds_each_value_under_a_name_that_mlflow_takes(live: Release)
     assert made.tags["farrier.drifted"] == "true"
     assert made.key == "monitoring/shop/cpu-server/20260301T120000Z"
     Tracking().post(made)
-    assert Tracking().waiting() == 0
+    assert Tracking().outbox.waiting() == []
 
 
 @pytest.mark.xdist_group("server")

@@ -37,7 +37,7 @@ def outcome(first: subprocess.CompletedProcess[str]) -> dict:
 def tracking(outcome: dict, home: Path) -> Tracking:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FARRIER_HOME", str(home))
-        return Tracking(embedded_uri(), home / "state" / "outbox")
+        return Tracking(embedded_uri())
 
 
 def runs_of(tracking: Tracking, key: str) -> list:

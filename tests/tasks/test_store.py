@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import CorruptedArtifact, StoreFull
 from tasks.records import Artifact, Rows
-from tasks.store import Store, artifacts_in, path_of, sha256_of, whole_or_nothing
+from tasks.store import Store, artifacts_in, finished, path_of, sha256_of, whole_or_nothing
 
 
 @pytest.fixture
@@ -107,3 +107,10 @@ def test_artifacts_are_found_at_any_depth(tmp_path: Path, file: Path) -> None:
 def test_rows_that_are_lost_are_refused() -> None:
     with pytest.raises(ValueError, match="3 rows came in and 2 are accounted for"):
         Rows(total=3, train=1, validation=1, test=0, quarantine=0)
+
+
+def test_only_whole_files_are_listed(tmp_path: Path) -> None:
+    for name in ("b.json", "a.json", ".a-12.json", "c.txt"):
+        (tmp_path / name).touch()
+    assert [file.name for file in finished(tmp_path, "*.json")] == ["a.json", "b.json"]
+    assert finished(tmp_path / "nowhere", "*.json") == []

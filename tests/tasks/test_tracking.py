@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tasks.errors import TrackingUnavailable
+from tasks.entries import Attachment, Dataset, Entry, LoggedModel, Registration
+from tasks.errors import TrackingRefused, TrackingUnavailable
 from tasks.store import Store
-from tasks.tracking import Attachment, Dataset, Entry, LoggedModel, Registration, Tracking
+from tasks.tracking import Tracking
+from tests.conftest import MlflowServer, free_port
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -19,9 +21,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def tracking(database: str, store: Store, tmp_path: Path) -> Tracking:
-    (tmp_path / "outbox").mkdir()
-    return Tracking(database, tmp_path / "outbox")
+def tracking(database: str, store: Store) -> Tracking:
+    return Tracking(database)
 
 
 def entry(key: str, **facts: object) -> Entry:
@@ -44,7 +45,7 @@ def test_an_entry_becomes_a_run_with_all_that_it_carries(tracking: Tracking, tmp
 def test_posting_again_updates_the_same_run(tracking: Tracking) -> None:
     tracking.post(entry("c", metrics={"m": 1.0}, params={"p": "1"}))
     first = tracking.run_id("c", "project")
-    fresh = Tracking(tracking.uri, tracking.outbox)
+    fresh = Tracking(tracking.uri)
     fresh.post(entry("c", metrics={"m": 2.0}, params={"p": "1"}))
     assert fresh.run_id("c", "project") == first
     assert fresh.client.get_run(first).data.metrics["m"] == 2.0
@@ -70,22 +71,42 @@ def test_a_reused_result_names_the_run_that_made_it(tracking: Tracking) -> None:
     assert tags["farrier.reused"] == "true"
 
 
-def test_what_cannot_be_delivered_waits_and_catches_up_in_order(tracking: Tracking) -> None:
-    away = Tracking(NOWHERE, tracking.outbox)
+def test_what_cannot_be_delivered_waits_and_catches_up_in_order(store: Store, mlflow_server: MlflowServer) -> None:
+    port = free_port()
+    away = Tracking(f"http://127.0.0.1:{port}")
     away.visit()
     away.post(entry("late", metrics={"m": 1.0}))
     away.post(entry("late", metrics={"m": 2.0}))
-    assert away.waiting() == 2
+    assert len(away.outbox.waiting()) == 2
     assert away.run_id("late", "project") == ""
-    with pytest.raises(TrackingUnavailable, match=f"{NOWHERE} does not answer, so nothing is released: 2 entries"):
+    with pytest.raises(TrackingUnavailable, match=f"{port} does not answer, so nothing is released: 2 entries"):
         away.require_delivered()
+    with mlflow_server(port):
+        back = Tracking(away.uri)
+        back.require_delivered()
+        assert back.outbox.waiting() == []
+        assert back.client.get_run(back.run_id("late", "project")).data.metrics["m"] == 2.0
+
+
+def test_what_waits_for_one_server_is_not_told_to_another(tracking: Tracking) -> None:
+    away = Tracking(NOWHERE)
+    away.post(entry("theirs"))
+    tracking.post(entry("ours"))
+    assert tracking.run_id("theirs", "project") == ""
+    assert len(away.outbox.waiting()) == 1
+
+
+def test_a_refused_entry_is_an_error_and_those_behind_it_are_delivered(tracking: Tracking) -> None:
+    with pytest.raises(TrackingRefused, match=r"refused/.*\.json.*not/a valid"):
+        tracking.post(entry("bad", metrics={"not/a valid \x00 name?": 1.0}), entry("good", metrics={"m": 1.0}))
+    assert tracking.client.get_run(tracking.run_id("good", "project")).data.metrics["m"] == 1.0
+    tracking.post(entry("later"))
     tracking.require_delivered()
-    assert tracking.waiting() == 0
-    assert tracking.client.get_run(tracking.run_id("late", "project")).data.metrics["m"] == 2.0
 
 
-def test_a_refused_entry_is_an_error_and_not_taken_for_an_absence(tracking: Tracking) -> None:
-    from mlflow.exceptions import MlflowException
-
-    with pytest.raises(MlflowException):
-        tracking.post(entry("bad", metrics={"not/a valid \x00 name?": 1.0}))
+def test_an_entry_whose_file_is_gone_is_refused_and_named(tracking: Tracking, store: Store, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("gone soon")
+    kept = store.put(tmp_path / "notes.txt")
+    store.fetch(kept).unlink()
+    with pytest.raises(TrackingRefused, match=kept.sha256):
+        tracking.post(entry("lost", attachments=(Attachment(name="notes.txt", artifact=kept),)))

@@ -50,3 +50,9 @@ def test_a_file_without_a_public_key_is_named(tmp_path: Path) -> None:
     (tmp_path / "key.pem").write_text("nothing")
     with pytest.raises(SignatureError, match=r"key\.pem holds no public key"):
         read_keys([tmp_path / "key.pem"])
+
+
+def test_a_key_that_was_half_written_is_not_trusted(store: Store) -> None:
+    signing_key()
+    (keys_folder() / "trusted" / ".half-x1.pem").write_bytes(b"-----BEGIN")
+    assert len(read_keys(trusted_keys())) == 1
