@@ -97,9 +97,25 @@ def rollback(
     if not (yes or _agreed(now, goal)):
         return NOT_CONFIRMED
     made = releasing.rollback(project, now.target, goal.version, trusted=trusted(project, ()))
+    _tell_mlflow(project, now.target)
     print(made.model_dump_json(indent=1) if json else
           f"{made.project} for {made.target} serves v{made.version}, {made.candidate}")
     return DONE
+
+
+def _tell_mlflow(project: str, target: str) -> None:
+    """Move the registry's alias along; while MLflow is away, it waits in the outbox."""
+    from conf.settings import load
+    from tasks.deployment.registry import served_alias
+    from tasks.errors import UnknownProject
+    from tasks.tracking import Tracking
+
+    try:
+        uri = load(project).tracking.uri
+    except UnknownProject:  # released once, and its settings are gone
+        uri = ""
+    if alias := served_alias(project, target):
+        Tracking(uri).post(alias)
 
 
 def _agreed(now: Release, goal: Release) -> bool:

@@ -8,7 +8,15 @@ from prefect import flow
 
 from flows import publishing
 from flows.gathering import Made, one
-from flows.recording import open_stage, post, record_deployment, record_release, record_target
+from flows.recording import (
+    open_stage,
+    post,
+    record_deployment,
+    record_target,
+    release_refused,
+    release_that_is,
+    release_to_be,
+)
 from flows.run import Run
 from flows.training import Trained
 from tasks.deployment.gate import Certified
@@ -115,26 +123,30 @@ def _released(
     verdict = passed.verdict
     candidate = _named(work.candidates, verdict.candidate)
     measured = next(m for m in numbers if m.candidate == candidate.name)
-    package = one(pack, candidate, target, measured, verdict, work.prepared, work.lineage, refresh=work.refresh).result
+    packed = one(pack, candidate, target, measured, verdict, work.prepared, work.lineage, refresh=work.refresh)
+    _announce(packed, verdict, measured, candidate, work)
     try:
-        _announce(package, verdict, measured, candidate, work)
-        made = release(package, verdict, measured, work.lineage.run, work.settings.trusted_keys)
+        made = release(packed.result, verdict, measured, work.lineage.run, work.settings.trusted_keys)
     except DeploymentError as refused:
+        post(work.run.tracking_uri, [release_refused(work.run, target.name, str(refused))])
         refusal = Refusal(target=target.name, nearest=candidate.name, misses=(), reason=str(refused))
         return Deployed(story=story.model_copy(update={"verdict": verdict, "refusal": refusal}), answers=passed.answers)
+    post(work.run.tracking_uri, [release_that_is(work.run, target.name, made.version)])
     update = {"verdict": verdict, "release": made, "chosen": candidate.name}
     return Deployed(story=story.model_copy(update=update), answers=passed.answers)
 
 
 def _announce(
-    package: Artifact, verdict: Verdict, measured: Measurement, candidate: Candidate, work: Work
+    packed: Made[Artifact], verdict: Verdict, measured: Measurement, candidate: Candidate, work: Work
 ) -> None:
     """Tell MLflow of a release that is about to be; raises TrackingUnavailable where it cannot be told."""
+    package = packed.result
     draft = Release(project=work.run.project, target=measured.target, version=0, candidate=candidate.name,
                     package=package, verdict=verdict, measurement=measured, created="")
     files = tuple(Attachment(name=f"release/{n}", text=_text(package, n)) for n in ("card.md", "manifest.json"))
     verdict_text = Attachment(name="release/verdict.json", text=verdict.model_dump_json(indent=1))
-    post(work.run.tracking_uri, [record_release(work.run, draft, candidate, (*files, verdict_text), work.prepared)])
+    post(work.run.tracking_uri, [release_to_be(work.run, draft, candidate, (*files, verdict_text), work.prepared,
+                                               packed.reused)])
     Tracking(work.run.tracking_uri).require_delivered()
 
 

@@ -11,7 +11,9 @@ from flows.gathering import Made
 from flows.run import Run, code_commit
 from tasks.caching import unrecorded
 from tasks.data.settings import DataSettings
+from tasks.deployment.registry import served_alias
 from tasks.entries import Attachment, Dataset, Entry, LoggedModel, Registration
+from tasks.outbox import Posted
 from tasks.records import (
     Artifact,
     Candidate,
@@ -19,24 +21,17 @@ from tasks.records import (
     Failed,
     Measurement,
     PreparedData,
-    Record,
     Release,
     TrainedModel,
-    canonical_json,
 )
 from tasks.report.markdown import data_markdown
 from tasks.tracking import Tracking
 
 
 @unrecorded(name="record")
-def post(uri: str, entries: Sequence[Entry]) -> None:
+def post(uri: str, entries: Sequence[Posted]) -> None:
     """Hand entries to MLflow; what it cannot take now waits in the outbox."""
     Tracking(uri).post(*entries)
-
-
-def record_pipeline(run: Run, entry: Entry) -> None:
-    """The run that all others are nested under."""
-    post(run.tracking_uri, [entry])
 
 
 def record_data(run: Run, prepared: Made[PreparedData], settings: DataSettings) -> None:
@@ -76,10 +71,15 @@ def record_target(
     run: Run, target: str, measured: Made[list[Measurement | Failed]], candidates: dict[str, Candidate],
     outcomes: dict[str, str], primary: str,
 ) -> None:
-    """A run for each candidate on a target: latency, throughput, cost and quality side by side."""
-    post(run.tracking_uri, [
+    """A run for each candidate on a target: latency, throughput, cost and quality side by side.
+
+    The alias is told with them, so that each run puts right what a killed one, or a rollback without MLflow, left.
+    """
+    alias = served_alias(run.project, target)
+    post(run.tracking_uri, [*(
         _measurement(run, one, candidates[one.candidate], outcomes.get(one.candidate, ""), primary, measured.reused)
-        if isinstance(one, Measurement) else _unmeasured(run, target, one) for one in measured.result])
+        if isinstance(one, Measurement) else _unmeasured(run, target, one) for one in measured.result),
+        *([alias] if alias else [])])
 
 
 def open_stage(run: Run, stage: str) -> None:
@@ -93,13 +93,17 @@ def record_deployment(run: Run, released: int, refused: int, text: str) -> None:
                                    attachments=(Attachment(name="deployment/summary.md", text=text),))])
 
 
-def record_release(
-    run: Run, release: Release, candidate: Candidate, attachments: tuple[Attachment, ...], prepared: PreparedData
+def release_to_be(
+    run: Run, release: Release, candidate: Candidate, attachments: tuple[Attachment, ...], prepared: PreparedData,
+    reused: bool,
 ) -> Entry:
-    """A release as MLflow must know it before the pointer moves: run, model and registered version."""
+    """A release as MLflow must know it before the pointer moves: run, model and registered version.
+
+    The version is that of the package: a run that releases nothing new registers nothing new.
+    """
     return Entry(
         key=f"{run.key}/release/{release.target}", parent=f"{run.key}/deployment", experiment=run.project,
-        name=f"release {release.target} {candidate.name}", datasets=_datasets(prepared),
+        name=f"release {release.target} {candidate.name}", datasets=_datasets(prepared), status="RUNNING",
         params={"candidate": candidate.name, "target": release.target, "package": release.package.sha256},
         metrics={**_measured_numbers(release.measurement, candidate), "margin": release.verdict.overall.margin,
                  "certified_drop": release.verdict.overall.drop.value,
@@ -107,14 +111,29 @@ def record_release(
         tags={**_tags("release", candidate), "farrier.target": release.target, "farrier.data": prepared.snapshot.sha256,
               "farrier.commit": code_commit(), "farrier.flow_run": run.flow_run,
               "farrier.verdict": release.verdict.outcome, "farrier.evidence": release.measurement.evidence},
-        sha256=release.package.sha256, attachments=attachments,
+        sha256=release.package.sha256, reused=reused, attachments=attachments,
         model=LoggedModel(name=f"{run.project}-{release.target}", kind="onnx", artifact=candidate.model.artifact,
                           params={"candidate": candidate.name, "target": release.target},
                           tags={"farrier.sha256": candidate.model.artifact.sha256}),
         registration=Registration(
-            model=run.project, alias=f"champion-{release.target}",
-            tags={"farrier.package": release.package.sha256, "farrier.target": release.target, "farrier.run": run.key},
+            model=run.project, package=release.package.sha256,
+            tags={"farrier.target": release.target, "farrier.run": run.key},
             description=f"{candidate.name} for {release.target}: {release.verdict.outcome}"))
+
+
+def release_that_is(run: Run, target: str, version: int) -> Entry:
+    """The end of a release's run: the pointer names this version."""
+    return _concluded(run, target, "FINISHED", {"farrier.version": str(version)})
+
+
+def release_refused(run: Run, target: str, reason: str) -> Entry:
+    """The end of a release's run whose package could not be served; its registered version gets no alias."""
+    return _concluded(run, target, "FAILED", {"farrier.reason": reason})
+
+
+def _concluded(run: Run, target: str, status: str, tags: dict[str, str]) -> Entry:
+    return Entry(key=f"{run.key}/release/{target}", parent=f"{run.key}/deployment", experiment=run.project,
+                 name=f"release {target}", status=status, tags=tags)
 
 
 def _stage(run: Run, stage: str, *, tags: dict[str, str] | None = None, **facts: object) -> Entry:
@@ -209,7 +228,3 @@ def _datasets(prepared: PreparedData) -> tuple[Dataset, ...]:
     return tuple(Dataset(name=name, sha256=getattr(prepared, name).sha256, context=context) for name, context in
                  (("snapshot", "source"), ("train", "training"), ("validation", "validation"), ("test", "test")))
 
-
-def settings_text(settings: Record) -> str:
-    """Settings as canonical JSON: what their digest is made of."""
-    return canonical_json(settings.model_dump(mode="json"))

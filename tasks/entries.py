@@ -1,4 +1,4 @@
-"""What MLflow is told: entries, each one run as it should be, with what it carries."""
+"""What MLflow is told: entries, each one run as it should be with what it carries; and aliases, as they should be."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class LoggedModel(Record):
 
 
 class Registration(Record):
-    """A release as the registry shows it: a version of the project's registered model, and its alias."""
+    """A package as the registry shows it: one version of the project's registered model, however often it is posted."""
 
     model: str
-    alias: str
+    package: str = Field(description="the package's sha256")
     tags: dict[str, str] = {}
     description: str = ""
 
@@ -61,3 +61,12 @@ class Entry(Record):
     status: str = "FINISHED"
     started_ms: int = 0
     ended_ms: int = 0
+
+
+class Alias(Record):
+    """A name in the registry and the package that it should stand for: what a target serves."""
+
+    model: str
+    alias: str
+    package: str = Field(description="the package's sha256")
+    release: int = Field(description="the release's version number, which its registered version carries as a tag")

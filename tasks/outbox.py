@@ -11,11 +11,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from filelock import FileLock
+from pydantic import TypeAdapter
 
-from tasks.entries import Entry
+from tasks.entries import Alias, Entry
 from tasks.errors import StoreFull, TrackingRefused, TrackingUnavailable
 from tasks.store import finished, home, room, whole_or_nothing
 from tasks.telling import say
+
+Posted = Entry | Alias
+READER: TypeAdapter[Posted] = TypeAdapter(Posted)
 
 
 class Outbox:
@@ -25,7 +29,7 @@ class Outbox:
         self.folder = folder
         self._kept: set[str] = set()
 
-    def keep(self, entry: Entry) -> None:
+    def keep(self, entry: Posted) -> None:
         """Write an entry down: from here on it is not lost."""
         file = self.folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
         with whole_or_nothing(file) as partial:
@@ -40,7 +44,7 @@ class Outbox:
         """What was put aside because MLflow never takes it."""
         return finished(self.folder / "refused", "*.json")
 
-    def deliver(self, send: Callable[[Entry], None]) -> int:
+    def deliver(self, send: Callable[[Posted], None]) -> int:
         """Send what waits, until `send` raises TrackingUnavailable; returns how many entries still wait.
 
         What cannot be sent for any other reason is put aside, and what comes after it goes on. That is said, and an
@@ -55,12 +59,12 @@ class Outbox:
                                   f"delivered. Mend what it names and run again; the file may be removed.")
         return left
 
-    def _send_each(self, send: Callable[[Entry], None]) -> int:
+    def _send_each(self, send: Callable[[Posted], None]) -> int:
         waiting = self.waiting()
         for done, file in enumerate(waiting):
             try:
                 with room(self.folder):
-                    send(Entry.model_validate_json(file.read_bytes()))
+                    send(READER.validate_json(file.read_bytes()))
             except TrackingUnavailable:
                 return len(waiting) - done
             except StoreFull:

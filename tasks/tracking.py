@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.entries import Attachment, Entry, LoggedModel, Registration
+from tasks.entries import Alias, Attachment, Entry, LoggedModel, Registration
 from tasks.errors import CorruptedArtifact, TrackingUnavailable
-from tasks.outbox import Outbox
+from tasks.outbox import Outbox, Posted
 from tasks.store import path_of, state
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ QUIET = {
     "MLFLOW_ENABLE_SYSTEM_METRICS_LOGGING": "false",
 }
 KEY = "farrier.key"
+PACKAGE = "farrier.package"
 
 
 def embedded_uri() -> str:
@@ -47,7 +48,7 @@ class Tracking:
         self._runs: dict[str, str] = {}
         self._connected: MlflowClient | None = None
 
-    def post(self, *entries: Entry) -> None:
+    def post(self, *entries: Posted) -> None:
         """Keep entries in the outbox and deliver what can be delivered. Never raises for a server that is away.
 
         Raises TrackingRefused for an entry that MLflow does not take.
@@ -94,9 +95,9 @@ class Tracking:
             self._connected = connect(self.uri)
         return self._connected
 
-    def _try(self, entry: Entry) -> None:
+    def _try(self, posted: Posted) -> None:
         try:
-            self._send(entry)
+            self._point(posted) if isinstance(posted, Alias) else self._send(posted)
         except Exception as problem:
             if _is_away(problem):
                 raise TrackingUnavailable(f"MLflow at {self.uri} does not answer") from problem
@@ -181,19 +182,24 @@ class Tracking:
                 self.client.log_artifact(run, str(file), folder or None)
 
     def _log_model(self, experiment: str, run: str, entry: Entry, model: LoggedModel) -> None:
+        """Upload a run's model once; an upload that was cut short is done again."""
+        found = self.client.search_logged_models([experiment], f"source_run_id = '{run}'", max_results=1)
+        made = found[0] if found else self.client.create_logged_model(
+            experiment, model.name, run, model.tags, model.params, model.kind)
+        if made.status != "READY":
+            self._upload(made.model_id, run, entry, model)
+        if entry.registration is not None:
+            self._register(run, made, entry.registration)
+
+    def _upload(self, model_id: str, run: str, entry: Entry, model: LoggedModel) -> None:
         from mlflow.entities import LoggedModelOutput
 
-        found = self.client.search_logged_models([experiment], f"source_run_id = '{run}'", max_results=1)
-        if not found:
-            made = self.client.create_logged_model(experiment, model.name, run, model.tags, model.params, model.kind)
-            with named(path_of(model.artifact), f"model{path_of(model.artifact).suffix}") as file:
-                self.client.log_model_artifacts(made.model_id, str(file.parent))
-            self.client.finalize_logged_model(made.model_id, "READY")
-            self.client.log_outputs(run, [LoggedModelOutput(made.model_id, 0)])
-            for metric, value in entry.metrics.items():
-                self.client.log_metric(run, metric, value, model_id=made.model_id)
-        if entry.registration is not None:
-            self._register(run, (found[0] if found else made), entry.registration)
+        with named(path_of(model.artifact), f"model{path_of(model.artifact).suffix}") as file:
+            self.client.log_model_artifacts(model_id, str(file.parent))
+        self.client.log_outputs(run, [LoggedModelOutput(model_id, 0)])
+        for metric, value in entry.metrics.items():
+            self.client.log_metric(run, metric, value, model_id=model_id)
+        self.client.finalize_logged_model(model_id, "READY")
 
     def _register(self, run: str, model: Any, registration: Registration) -> None:
         from mlflow.exceptions import MlflowException
@@ -203,11 +209,24 @@ class Tracking:
         except MlflowException as exists:
             if exists.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        known = self.client.search_model_versions(f"name = '{registration.model}' and run_id = '{run}'")
-        version = known[0] if known else self.client.create_model_version(
-            registration.model, model.artifact_location, run, registration.tags,
-            description=registration.description, model_id=model.model_id)
-        self.client.set_registered_model_alias(registration.model, registration.alias, version.version)
+        if self._version_of(registration.model, registration.package) is None:
+            self.client.create_model_version(
+                registration.model, model.artifact_location, run,
+                {**registration.tags, PACKAGE: registration.package}, description=registration.description,
+                model_id=model.model_id)
+
+    def _version_of(self, model: str, package: str) -> str | None:
+        found = self.client.search_model_versions(f"name = '{model}' and tags.`{PACKAGE}` = '{package}'", max_results=1)
+        return str(found[0].version) if found else None
+
+    def _point(self, alias: Alias) -> None:
+        """Make an alias stand for its package; where this MLflow never heard of it, for nothing rather than another."""
+        version = self._version_of(alias.model, alias.package)
+        if version is not None:
+            self.client.set_model_version_tag(alias.model, version, "farrier.version", str(alias.release))
+            self.client.set_registered_model_alias(alias.model, alias.alias, version)
+        elif self.client.search_registered_models(f"name = '{alias.model}'", max_results=1):
+            self.client.delete_registered_model_alias(alias.model, alias.alias)
 
 
 def connect(uri: str) -> MlflowClient:

@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tasks.store import path_of
 from tasks.tracking import Tracking, embedded_uri
@@ -126,7 +128,9 @@ def test_prefect_shows_the_stages_and_an_artifact_for_each(outcome: dict, server
     assert {"data", "training", "optimization", "deployment", "progress", "report"} <= keys
 
 
-def test_a_second_run_reuses_everything_and_releases_nothing_twice(outcome: dict, farrier: Farrier) -> None:
+def test_a_second_run_reuses_everything_and_releases_nothing_twice(
+    outcome: dict, farrier: Farrier, tracking: Tracking
+) -> None:
     again = farrier("run", "tiny", "--json")
     assert again.returncode == 0, again.stderr
     second = json.loads(again.stdout)
@@ -134,6 +138,7 @@ def test_a_second_run_reuses_everything_and_releases_nothing_twice(outcome: dict
     assert second["releases"] == outcome["releases"]
     history = json.loads(farrier("releases", "tiny", "--history", "--json").stdout)
     assert len(history) == len(TARGETS)
+    assert len(tracking.client.search_model_versions("name = 'tiny'")) == len(TARGETS)
 
 
 def test_a_reused_result_links_to_the_run_that_made_it(outcome: dict, farrier: Farrier, tracking: Tracking) -> None:
@@ -196,3 +201,23 @@ def test_runs_and_report_tell_of_it(outcome: dict, farrier: Farrier) -> None:
     assert farrier("report", "tiny", "--run", outcome["key"]).stdout.strip() == outcome["report"]
     missing = farrier("report", "nowhere")
     assert (missing.returncode, "has a report" in missing.stderr) == (1, True)
+
+
+def test_the_alias_stands_for_what_is_served_whatever_runs_and_rollbacks_do(
+    outcome: dict, farrier: Farrier, tracking: Tracking, tmp_path: Path
+) -> None:
+    def champion() -> str:
+        return tracking.client.get_model_version_by_alias("tiny", f"champion-{TARGETS[0]}").tags["farrier.version"]
+
+    stranger = tmp_path / "stranger.pem"
+    stranger.write_bytes(Ed25519PrivateKey.generate().public_key().public_bytes(
+        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    untrusted = f"deployment.trusted_keys=[{stranger}]"
+    for words, code, version in (
+        (("run", "tiny", "-o", "training.seed=9"), 0, "2"),
+        (("releases", "rollback", "tiny", "--yes"), 0, "1"),
+        (("run", "tiny", "-o", "training.seed=9"), 3, "1"),  # it was withdrawn
+        (("run", "tiny", "-o", "training.seed=10", "-o", untrusted), 3, "1"),  # it cannot be proven
+    ):
+        done = farrier(*words)
+        assert (done.returncode, champion()) == (code, version), (words, done.stderr)

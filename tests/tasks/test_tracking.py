@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.entries import Attachment, Dataset, Entry, LoggedModel, Registration
+from tasks.entries import Alias, Attachment, Dataset, Entry, LoggedModel, Registration
 from tasks.errors import TrackingRefused, TrackingUnavailable
 from tasks.store import Store
 from tasks.tracking import Tracking
@@ -51,17 +51,52 @@ def test_posting_again_updates_the_same_run(tracking: Tracking) -> None:
     assert fresh.client.get_run(first).data.metrics["m"] == 2.0
 
 
-def test_a_release_is_registered_once_and_the_alias_follows(tracking: Tracking, store: Store, tmp_path: Path) -> None:
+def announced(key: str, package: str, store: Store, tmp_path: Path) -> Entry:
     (tmp_path / "model.onnx").write_bytes(b"graph")
     model = LoggedModel(name="m", kind="onnx", artifact=store.put(tmp_path / "model.onnx"))
-    registration = Registration(model="project", alias="champion-cpu")
-    for _ in range(2):
-        tracking.post(entry("d", model=model, registration=registration))
-    tracking.post(entry("e", model=model, registration=registration))
+    return entry(key, model=model, registration=Registration(model="project", package=package))
+
+
+def alias(package: str, release: int) -> Alias:
+    return Alias(model="project", alias="champion-cpu", package=package, release=release)
+
+
+def test_a_package_is_registered_once_and_the_alias_moves_only_when_it_is_told_to(
+    tracking: Tracking, store: Store, tmp_path: Path
+) -> None:
+    one, two = "1" * 64, "2" * 64
+    tracking.post(announced("d", one, store, tmp_path), alias(one, release=1))
+    tracking.post(announced("again", one, store, tmp_path), announced("e", two, store, tmp_path))
     versions = tracking.client.search_model_versions("name = 'project'")
+    assert {version.tags["farrier.package"] for version in versions} == {one, two}
     assert len(versions) == 2
-    current = tracking.client.get_model_version_by_alias("project", "champion-cpu")
-    assert current.run_id == tracking.run_id("e", "project")
+    pointed = tracking.client.get_model_version_by_alias("project", "champion-cpu")
+    assert (pointed.run_id, pointed.tags["farrier.version"]) == (tracking.run_id("d", "project"), "1")
+    tracking.post(alias(two, release=2))
+    pointed = tracking.client.get_model_version_by_alias("project", "champion-cpu")
+    assert (pointed.run_id, pointed.tags["farrier.version"]) == (tracking.run_id("e", "project"), "2")
+
+
+def test_an_alias_of_a_package_that_mlflow_never_heard_of_stands_for_nothing(
+    tracking: Tracking, store: Store, tmp_path: Path
+) -> None:
+    known = "3" * 64
+    tracking.post(announced("f", known, store, tmp_path), alias(known, release=1))
+    tracking.post(alias("4" * 64, release=2))
+    assert tracking.client.get_registered_model("project").aliases == {}
+    tracking.post(Alias(model="nowhere", alias="champion-cpu", package=known, release=1))
+    assert tracking.outbox.refused() == []
+
+
+def test_an_upload_that_was_cut_short_is_done_again(tracking: Tracking, store: Store, tmp_path: Path) -> None:
+    tracking.post(entry("cut"))
+    run = tracking.run_id("cut", "project")
+    experiment = tracking.client.get_run(run).info.experiment_id
+    begun = tracking.client.create_logged_model(experiment, "m", run)
+    tracking.post(announced("cut", "5" * 64, store, tmp_path))
+    (model,) = tracking.client.search_logged_models([experiment], f"source_run_id = '{run}'")
+    assert (model.model_id, model.status) == (begun.model_id, "READY")
+    assert [file.path for file in tracking.client.list_logged_model_artifacts(model.model_id)] == ["model.onnx"]
 
 
 def test_a_reused_result_names_the_run_that_made_it(tracking: Tracking) -> None:
