@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from conf.layers import Layer
+from tasks.records import masked
 
 
 def explain(invalid: ValidationError, layers: list[Layer], model: type[BaseModel]) -> str:
     """One line for each error of a validation, as the person who wrote the setting would name it."""
-    return "\n".join(_sentence(error, layers, model) for error in invalid.errors())
+    errors = invalid.errors()
+    return "\n".join(_sentence(error, layers, model) for error in errors if not _follows(error, errors))
+
+
+def _follows(error: Any, errors: Sequence[Any]) -> bool:
+    """Whether a list is called too short only because something in it is wrong."""
+    place = error["loc"]
+    return error["type"] == "too_short" and any(e["loc"] != place == e["loc"][:len(place)] for e in errors)
 
 
 def _sentence(error: Any, layers: list[Layer], model: type[BaseModel]) -> str:
     location = tuple(error["loc"])
     path = ".".join(str(part) for part in _without_tags(model, location))
     where = f"{_origin(_without_tags(model, location), layers)}: "
+    value = masked(repr(error["input"]))
     if error["type"] == "extra_forbidden":
-        return f"{where}{path} = {error['input']!r} is not a known key.{_nearest(model, location)}"
+        return f"{where}{path} = {value} is not a known key.{_nearest(model, location)}"
     if error["type"] == "missing":
         return f"{where}{path} is missing"
-    return f"{where}{path} = {error['input']!r}: {error['msg']}"
+    return f"{where}{path} = {value}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _nearest(model: type[BaseModel], location: tuple[Any, ...]) -> str:

@@ -33,8 +33,8 @@ def merge(base: Tree, over: Mapping[str, Any]) -> Tree:
 
 
 def _alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Whether both describe the same kind of thing, so that one may be laid on the other."""
-    return bool(new.get("kind", old.get("kind")) == old.get("kind"))
+    """Whether both describe the same kind of thing, or one does not say, so that one may be laid on the other."""
+    return "kind" not in old or "kind" not in new or bool(new["kind"] == old["kind"])
 
 
 def read_yaml(file: Path) -> Tree:

@@ -9,9 +9,9 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from conf.explain import explain
 from conf.layers import Layer, Tree, from_environment, from_option, merge, read_yaml, shown
@@ -21,7 +21,7 @@ from tasks.deployment.target import Target
 from tasks.errors import SettingsError, UnknownProject
 from tasks.monitoring.settings import MonitoringSettings
 from tasks.optimization.settings import OptimizationSettings
-from tasks.records import Record
+from tasks.records import Address, Record
 from tasks.store import CHECKOUT, finished
 from tasks.training.settings import TrainingSettings
 
@@ -49,7 +49,7 @@ class Orchestration(Record):
 class TrackingSettings(Record):
     """Where runs are written."""
 
-    uri: str = Field("", description="an MLflow tracking URI; empty means SQLite under FARRIER_HOME/state")
+    uri: Address = Field("", description="an MLflow tracking URI; empty means SQLite under FARRIER_HOME/state")
 
 
 class ScheduleSettings(Record):
@@ -58,6 +58,24 @@ class ScheduleSettings(Record):
     name: str
     cron: str | None = None
     every_s: int | None = Field(None, ge=10)
+
+    @field_validator("cron")
+    @classmethod
+    def _is_cron(cls, cron: str | None) -> str | None:
+        if cron is not None:
+            from prefect.client.schemas.schedules import CronSchedule  # takes long, and few projects have schedules
+
+            try:
+                CronSchedule(cron=cron)
+            except ValueError:
+                raise ValueError("write five fields, as '0 3 * * 1-5': minute, hour, day, month, weekday") from None
+        return cron
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.cron is None) == (self.every_s is None):
+            raise ValueError("a schedule has either cron or every_s, one of both")
+        return self
 
 
 class Settings(Record):
@@ -153,6 +171,9 @@ def _with_targets(merged: Tree, layers: list[Layer]) -> Tree:
     chosen = merged.get("targets") or {}
     if not isinstance(chosen, dict):
         raise SettingsError(f"targets = {chosen!r}: write a mapping of target names to changes, such as cpu-tiny: {{}}")
+    for name, changes in chosen.items():
+        if not isinstance(changes, dict | None):
+            raise SettingsError(f"targets.{name} = {changes!r}: write a mapping of changes, such as {{threads: 1}}")
     targets = [{"name": name, **merge(_target(name), changes or {})} for name, changes in chosen.items()]
     layers.append(("conf/targets", {"targets": targets}))
     return {**merged, "targets": targets}

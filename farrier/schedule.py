@@ -72,10 +72,16 @@ def schedule(
 
 
 def _wanted(cron: str | None, every: str | None) -> ScheduleSettings | None:
+    from pydantic import ValidationError
+
+    from conf.explain import explain
     from conf.settings import ScheduleSettings
 
-    if cron:
-        return ScheduleSettings(name="cron", cron=cron)
+    try:
+        if cron:
+            return ScheduleSettings(name="cron", cron=cron)
+    except ValidationError as invalid:
+        raise SettingsError(explain(invalid, [("the command line", {})], ScheduleSettings)) from None
     return ScheduleSettings(name="interval", every_s=seconds(every)) if every else None
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal, Self
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 Json = JsonValue
 TaskKind = Literal["binary", "multiclass", "regression"]
@@ -16,6 +17,28 @@ Evidence = Literal["measured", "emulated", "simulated", "compiled", "modelled"]
 Outcome = Literal["pass", "fail", "inconclusive"]
 Scenario = Literal["single-stream", "server", "offline"]
 OUTPUTS = ("label", "probabilities", "prediction")  # what models answer with: no column that they read is called so
+
+
+PASSWORD = re.compile(r"(://[^/?#\s:@]*:)[^/?#\s@]+(?=@)")
+
+
+def masked(text: str) -> str:
+    """Text as it may be shown: no password stands in its addresses.
+
+    >>> masked("ftp://ann:secret@host/rows.csv")
+    'ftp://ann:…@host/rows.csv'
+    """
+    return PASSWORD.sub(r"\1…", text)
+
+
+def _without_password(address: str) -> str:
+    if PASSWORD.search(address):
+        raise ValueError("an address holds no password, as settings are shown in runs and reports: give it by the "
+                         "environment (MLFLOW_TRACKING_USERNAME and _PASSWORD, FSSPEC_FTP_PASSWORD and the like)")
+    return address
+
+
+Address = Annotated[str, AfterValidator(_without_password)]  # a path or a URL, for everybody to see
 
 
 def canonical_json(value: Any) -> str:

@@ -1,10 +1,12 @@
 """Settings are layered, and what is impossible is refused with its path, its value and the way out."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from conf.layers import read_yaml
 from conf.settings import CONF, load, load_target, projects, target_names
 from tasks.errors import SettingsError, UnknownProject
 from tasks.optimization.recipes import plan
@@ -39,6 +41,62 @@ def test_precedence_is_environment_then_command_line_then_project(mine: Path, mo
     assert load("mine", ["training.seed=6"]).training.seed == 7
 
 
+def test_the_profile_lies_between_the_stages_and_the_project(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_the_stages = read_yaml(CONF / "training.yaml")["trials"]
+    conf = shutil.copytree(CONF, mine / "conf")
+    (conf / "profiles" / "mine.yaml").write_text("training: {trials: 99, seed: 1}")
+    monkeypatch.setattr("conf.settings.CONF", conf)
+    assert load("mine").training.trials == of_the_stages != 99
+    training = load("mine", profile="mine").training
+    assert (training.trials, training.seed) == (99, 5)
+    monkeypatch.setenv("FARRIER_PROFILE", "mine")
+    assert load("mine").training.trials == 99
+
+
+def test_naming_the_kind_of_a_column_keeps_what_else_is_declared(mine: Path) -> None:
+    project = yaml.safe_load((mine / "mine.yaml").read_text())
+    project["data"]["columns"] = {"age": {"low": 0, "high": 120}}
+    (mine / "mine.yaml").write_text(yaml.safe_dump(project))
+    age = load("mine", ["data.columns.age.kind=number"]).data.columns["age"]
+    assert (age.kind, age.low, age.high) == ("number", 0, 120)
+
+
+def test_another_kind_of_plug_in_starts_afresh(mine: Path) -> None:
+    split = load("mine", ["data.split={kind: group, column: x0}"]).data.split
+    assert split.model_dump() == {"kind": "group", "column": "x0", "validation": 0.2, "test": 0.2}
+
+
+@pytest.mark.parametrize("option", [
+    "tracking.uri=postgresql://farrier:hunter2@db/mlflow",
+    "data.source={kind: file, path: 'https://me:hunter2@example.org/rows.csv'}",
+    "data.source={kind: file, path: 'zip://rows.csv::ftp://me:hunter2@example.org/rows.zip'}",
+    "data.source={kind: idx, images: 'ftp://me:hunter2@example.org/i', labels: l}",
+    "data.source={kind: file, pth: 'https://me:hunter2@example.org/rows.csv'}",
+])
+def test_a_password_in_an_address_is_refused_and_not_shown(mine: Path, option: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load("mine", [option])
+    assert "hunter2" not in str(refused.value)
+    assert "environment" in str(refused.value) or "pth" in str(refused.value)
+
+
+@pytest.mark.parametrize("address", ["postgresql://farrier@db:5432/mlflow", "http://localhost:5000", "sqlite:////a/b.db"])
+def test_an_address_without_a_password_is_fine(mine: Path, address: str) -> None:
+    assert load("mine", [f"tracking.uri={address}"]).tracking.uri == address
+
+
+def test_a_schedule_is_one_of_both(mine: Path) -> None:
+    schedules = load("mine", ["schedules=[{name: a, cron: '0 3 * * 1-5'}, {name: b, every_s: 60}]"]).schedules
+    assert [schedule.name for schedule in schedules] == ["a", "b"]
+
+
+def test_a_chain_with_an_unknown_key_has_one_fault(mine: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load("mine", ["optimization.recipes=[{name: x, chain: [{kind: keep, foo: 1}]}]"])
+    assert str(refused.value).splitlines() == [
+        "the command line: optimization.recipes.0.chain.0.foo = 1 is not a known key. Known here: kind"]
+
+
 def test_a_target_takes_the_changes_of_its_project(mine: Path) -> None:
     settings = load("mine", ["targets.cpu-tiny.budgets.size_bytes=123"])
     assert [target.name for target in settings.targets] == ["cpu-server", "cpu-tiny"]
@@ -55,6 +113,10 @@ def test_a_target_takes_the_changes_of_its_project(mine: Path) -> None:
     ("targets.cpu-tiny.budgets.size_byte=3", ["size_byte = 3", "Did you mean size_bytes?"]),
     ("targets.gpu-huge={}", ["gpu-huge", "cpu-tiny"]),
     ("targets=[cpu-tiny]", ["targets", "mapping"]),
+    ("targets.cpu-tiny=3", ["targets.cpu-tiny = 3", "mapping"]),
+    ("schedules=[{name: a}]", ["schedules.0", "either cron or every_s"]),
+    ("schedules=[{name: a, cron: '0 3 * * *', every_s: 60}]", ["schedules.0", "either cron or every_s"]),
+    ("schedules=[{name: a, cron: 'at noon'}]", ["schedules.0.cron = 'at noon'", "five fields"]),
     ("nonsense", ["nonsense", "key=value"]),
 ])
 def test_what_is_wrong_is_named_with_the_way_out(mine: Path, option: str, words: list[str]) -> None:

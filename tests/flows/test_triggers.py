@@ -57,7 +57,8 @@ def test_applying_a_schedule_again_changes_nothing_and_removing_forgets_it(farri
     assert json.loads(farrier("schedule", "tiny", "--remove", "--json").stdout) == []
 
 
-@pytest.mark.parametrize("words", [("--every", "soon"), ("--every", "1s"), ("--cron", "x", "--every", "1h")])
+@pytest.mark.parametrize("words", [("--every", "soon"), ("--every", "1s"), ("--cron", "at noon"),
+                                   ("--cron", "x", "--every", "1h")])
 def test_a_schedule_that_makes_no_sense_is_refused(farrier: Farrier, words: tuple[str, ...]) -> None:
     done = farrier("schedule", "tiny", *words)
     assert done.returncode == 2

@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from tasks.data import tables
 from tasks.data.sources._base import SNAPSHOT, Source, opened
 from tasks.errors import DataError
-from tasks.records import digest_of
+from tasks.records import Address, digest_of
 from tasks.store import sha256_of
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -38,7 +38,7 @@ class File(Source):
     """
 
     kind: Literal["file"] = "file"
-    path: str
+    path: Address
     format: Format | None = None
     delimiter: str | None = Field(None, description=r"a character, or \s+ for white space; tab for .tsv, else comma")
     encoding: str = "utf-8"

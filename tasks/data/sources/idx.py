@@ -12,7 +12,7 @@ import numpy.typing as npt
 from tasks.data import tables
 from tasks.data.sources._base import SNAPSHOT, Source, opened, pixels
 from tasks.errors import DataError
-from tasks.records import digest_of
+from tasks.records import Address, digest_of
 from tasks.store import sha256_of
 
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -25,8 +25,8 @@ class Idx(Source):
     """
 
     kind: Literal["idx"] = "idx"
-    images: str
-    labels: str
+    images: Address
+    labels: Address
 
     def collect(self, folder: Path) -> Path:
         images, labels = read_idx(self.images, dimensions=3), read_idx(self.labels, dimensions=1)
