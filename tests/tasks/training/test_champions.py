@@ -1,17 +1,26 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from scipy.stats import ttest_rel
 
 from tasks.data import preparation
+from tasks.data.collection import collect
+from tasks.data.preparation import prepare
+from tasks.data.settings import DataSettings
 from tasks.errors import TrainingError
 from tasks.records import Artifact, Model, PreparedData, TrainedModel
 from tasks.store import Store
 from tasks.training.champions import champion, tied
+from tasks.training.families import Constant, Forest, Linear
 from tasks.training.metrics import estimate
 from tasks.training.reference import keep_answers
+from tasks.training.settings import TrainingSettings
+from tasks.training.tuning import search
 
 
 def answered(truth: NDArray[np.int64], wrong: slice, classes: int) -> NDArray[np.float32]:
@@ -52,6 +61,41 @@ def test_models_judged_by_different_metrics_have_none(digits: PreparedData, stor
     perfect = answered(truth, slice(0, 0), 10)
     models = [model("a", 1, truth, perfect, store), model("b", 1, truth, perfect, store, primary="f1")]
     with pytest.raises(TrainingError, match=r"\['accuracy', 'f1'\]"):
+        champion(models, digits, store)
+
+
+@pytest.fixture
+def noise(store: Store, tmp_path: Path) -> PreparedData:
+    """700 rows of 60 numbers that say nothing of the target: 65 of a hundred are a."""
+    draw = np.random.default_rng(6)
+    frame = pd.DataFrame(draw.normal(size=(700, 60))).add_prefix("x")
+    frame["target"] = np.where(draw.random(700) < 0.65, "a", "b")
+    frame.to_csv(tmp_path / "noise.csv", index=False)
+    settings = DataSettings.model_validate({"source": {"kind": "file", "path": str(tmp_path / "noise.csv")}})
+    return prepare(collect(settings, store), settings, store)
+
+
+@pytest.mark.parametrize("primary", ["accuracy", "log_loss", "roc_auc"])
+def test_of_noise_nobody_is_champion(primary: str, noise: PreparedData, store: Store) -> None:
+    conf = TrainingSettings(trials=2, primary=primary)
+    models = [search(family, noise, conf, store) for family in (Constant(), Linear(), Forest(trees=20, trials=2))]
+    with pytest.raises(TrainingError, match=rf"no family is shown .* validation rows {primary} is 0\.\d+ for it and "):
+        champion(models, noise, store)
+    assert champion(models[:1], noise, store) == models[0]
+
+
+@pytest.mark.parametrize(("better", "expected"), [(3, None), (4, "small"), (8, "small"), (20, "large")])
+def test_the_null_is_beaten_before_anybody_is_champion(better: int, expected: str | None, digits: PreparedData,
+                                                       store: Store) -> None:
+    """It is the smallest and tied with the small one, and still not chosen: 3 < 1.96 √3, 4 > 1.96 √4."""
+    truth = preparation.target(preparation.load(digits.validation, store), digits.data_schema).astype(np.int64)
+    models = [model("constant", 1, truth, answered(truth, slice(0, 30), 10), store),
+              model("small", 10, truth, answered(truth, slice(0, 30 - min(better, 8)), 10), store),
+              model("large", 1000, truth, answered(truth, slice(0, 30 - better), 10), store)]
+    if expected:
+        assert champion(models, digits, store).family == expected
+        return
+    with pytest.raises(TrainingError, match="no family is shown to say more"):
         champion(models, digits, store)
 
 
