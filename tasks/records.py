@@ -215,6 +215,8 @@ class Parity(Record):
 
     rows: int
     largest_difference: float
+    largest_excuse: float = Field(0.0, description="the most that was taken off a made-up row's difference, for what "
+                                                   "rounding moves the model itself")
     tolerance: float
 
 
