@@ -72,8 +72,8 @@ def losses(name: str, truth: Truth, answers: NDArray[Any]) -> Floats | None:
 def estimate(name: str, truth: Truth, answers: NDArray[Any], *, level: float = 0.95, seed: int = 0) -> Estimate:
     """The metric with its interval: Wilson's for accuracy, BCa for the rest.
 
-    Where every resample is perfect the bootstrap would claim certainty: there the bound of a metric with a worst value is
-    Wilson's for no failure; log loss, RMSE, MAE and R² have none, and keep the bootstrap's.
+    Where every resample is perfect the bootstrap would claim certainty: there the bound of a metric with a worst value
+    is Wilson's for no failure; log loss, RMSE, MAE and R² have none, and keep the bootstrap's.
     Raises TrainingError where the metric is not defined.
     """
     value, n = score(name, truth, answers), len(truth)
