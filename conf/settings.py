@@ -50,6 +50,7 @@ class TrackingSettings(Record):
     """Where runs are written."""
 
     uri: Address = Field("", description="an MLflow tracking URI; empty means SQLite under FARRIER_HOME/state")
+    pages: str = Field("", description="where a browser finds MLflow's pages, if not at the tracking URI")
 
 
 class ScheduleSettings(Record):

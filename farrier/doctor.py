@@ -122,7 +122,7 @@ def servers() -> Iterator[Finding]:
 
 def port() -> Iterator[Finding]:
     """Whether a server may listen on loopback."""
-    from flows.server import free_port
+    from tasks.addresses import free_port
 
     try:
         yield Finding("loopback", fine=True, found=f"a free port, as {free_port()}")

@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from tasks.errors import OrchestrationError
+from tasks.stopping import undisturbed
 
 READY_TIMEOUT_S = 120
 
@@ -30,27 +31,30 @@ def ui(*, port: int = 0, json: Annotated[bool, Parameter(negative=())] = False) 
     Parameters
     ----------
     port
-        Of the MLflow UI; a free one when nothing is said.
+        Of the MLflow UI; the one that links in Prefect's pages lead to when nothing is said.
     json
         Print both links as one line of JSON.
 
     """
     from flows.server import prefect_server
+    from tasks.addresses import without_userinfo
 
-    with prefect_server() as api, mlflow_server(port) as mlflow:
-        prefect = api.removesuffix("/api")
+    with prefect_server() as api, mlflow_server(port) as found:
+        mlflow, prefect = without_userinfo(found), without_userinfo(api).removesuffix("/api")
         if json:
             print(json_module.dumps({"mlflow": mlflow, "prefect": prefect}), flush=True)
         else:
             print(f"MLflow   {mlflow}\nPrefect  {prefect}\nStop both with Ctrl-C.", flush=True)
-        _wait()
+        with suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(1)
     return 0
 
 
 @contextmanager
 def mlflow_server(port: int = 0) -> Iterator[str]:
     """An MLflow server over this home's store, for the block; an address that is configured is used as it is."""
-    from flows.server import free_port
+    from tasks.addresses import port_of
     from tasks.store import state
     from tasks.tracking import QUIET, embedded_uri
 
@@ -58,7 +62,7 @@ def mlflow_server(port: int = 0) -> Iterator[str]:
     if configured.startswith("http"):
         yield configured
         return
-    url = f"http://127.0.0.1:{port or free_port()}"
+    url = f"http://127.0.0.1:{port or port_of('mlflow')}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", configured or embedded_uri(),
                "--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--workers", "1"]
     with (state("mlflow") / "server.log").open("ab") as log:
@@ -69,7 +73,8 @@ def mlflow_server(port: int = 0) -> Iterator[str]:
         _ready(url, server)
         yield url
     finally:
-        _end(server)
+        with undisturbed():
+            _end(server)
 
 
 def _ready(url: str, server: subprocess.Popen[bytes]) -> None:
@@ -98,11 +103,3 @@ def _end(server: subprocess.Popen[bytes]) -> None:
         except (ProcessLookupError, subprocess.TimeoutExpired):
             continue
     server.wait()
-
-
-def _wait() -> None:
-    import signal
-
-    stops = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, stops)
-    signal.sigwait(stops)

@@ -21,6 +21,7 @@ from flows import publishing
 from flows.deployment import Deployed
 from flows.run import Run, Status, Summary, code_commit, now, write
 from flows.training import Trained
+from tasks.addresses import pages_of_mlflow
 from tasks.data import preparation
 from tasks.deployment.packaging import Lineage
 from tasks.entries import Attachment, Entry
@@ -70,7 +71,8 @@ class Chronicle:
         self.lineage = Lineage(project=settings.project, commit=code_commit(), settings=settings.digest(),
                                run=self._open())
         self.progress = publishing.Progress(stages=4)
-        publishing.markdown("mlflow", _way_to_mlflow(self.tracking.uri, self.lineage.run, run.project))
+        publishing.markdown("mlflow", _way_to_mlflow(
+            settings.tracking.pages or pages_of_mlflow(self.tracking.uri), self.lineage.run, run.project))
         self.outcome = Outcome(summary=self._summary("running"))
         write(self.outcome.summary)
 
@@ -197,11 +199,10 @@ def chronicled(settings: Settings, run: Run) -> Iterator[Chronicle]:
         PROGRESS.removeHandler(tally)
 
 
-def _way_to_mlflow(uri: str, run: str, project: str) -> str:
-    """Where MLflow shows this run: an address where a server has one, else the command that opens it."""
-    if uri.startswith("http"):
-        return f"[MLflow run {run}]({uri}/#/runs/{run})"
-    return f"MLflow run `{run}` of experiment `{project}`. Open it with `farrier ui`."
+def _way_to_mlflow(pages: str, run: str, project: str) -> str:
+    """Where MLflow shows this run; a store of this home has pages as long as `farrier ui` serves them."""
+    found = f"[MLflow run {run}]({pages}/#/runs/{run})" if run else f"[MLflow]({pages})"
+    return f"{found} of experiment `{project}`. Where nothing answers, `farrier ui` serves it."
 
 
 def _yaml(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 
 
 def markdown(stage: str, text: str) -> None:
@@ -46,6 +47,7 @@ def flow_run_id() -> str:
 
 def flow_run_url() -> str:
     """Where Prefect's UI shows this flow run; '' outside of one."""
-    return str(flow_run.get_flow_run_ui_url() or "")
+    found = flow_run.get_id()  # its own get_flow_run_ui_url() leads to a page that is no more
+    return str(url_for("flow-run", obj_id=found) or "") if found else ""
 
 

@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from tasks.addresses import port_of, without_userinfo
 from tasks.errors import OrchestrationError
 from tasks.stopping import undisturbed
 from tasks.store import state, whole_or_nothing
@@ -123,7 +123,7 @@ def _leave(users: IO[str]) -> None:
 
 
 def _start() -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-    port = free_port()
+    port = port_of("prefect")
     url = f"http://127.0.0.1:{port}/api"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = (state("prefect") / "server.log").open("ab")
@@ -201,7 +201,7 @@ def _facts() -> dict[str, Any] | None:
 
 def _answering(url: str) -> str:
     if not _healthy(url):
-        raise OrchestrationError(f"PREFECT_API_URL is {url} and nothing healthy answers there. "
+        raise OrchestrationError(f"PREFECT_API_URL is {without_userinfo(url)} and nothing healthy answers there. "
                                  f"Start that server, or unset the variable to use one of farrier's own.")
     return url
 
@@ -212,10 +212,3 @@ def _healthy(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -89,6 +89,12 @@ def test_ports_are_published_on_loopback_only(name):
     assert not SERVICES[name].get("privileged")
 
 
+def test_links_that_the_worker_writes_lead_to_published_ports():
+    told = SERVICES["worker"]["environment"]
+    for address, service in ((told["PREFECT_UI_URL"], "prefect"), (told["FARRIER__TRACKING__PAGES"], "mlflow")):
+        assert any(f"http://{port}:".startswith(f"{address}:") for port in SERVICES[service]["ports"])
+
+
 @pytest.mark.parametrize("name", SERVICES)
 def test_what_a_service_names_is_there(name):
     service = SERVICES[name]
