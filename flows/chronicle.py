@@ -31,7 +31,7 @@ from tasks.report.page import render
 from tasks.report.story import Attribution, Story
 from tasks.report.story import Lineage as StoryLineage
 from tasks.store import Store, whole_or_nothing
-from tasks.telling import PROGRESS
+from tasks.telling import heard
 from tasks.tracking import Tracking
 
 Given = TypeVar("Given")
@@ -183,20 +183,18 @@ class Chronicle:
 def chronicled(settings: Settings, run: Run) -> Iterator[Chronicle]:
     """Tell the story of the block: how it ended is written down whatever ends it."""
     tally = Tally()
-    PROGRESS.addHandler(tally)
-    chronicle = Chronicle(settings, run.model_copy(update={"flow_run": publishing.flow_run_id()}), tally)
-    try:
-        yield chronicle
-    except KeyboardInterrupt:
-        chronicle.end("interrupted", "stopped by the user")
-        raise
-    except BaseException as problem:
-        chronicle.end("failed", f"{type(problem).__name__}: {problem}")
-        raise
-    else:
-        chronicle.end(chronicle.verdict())
-    finally:
-        PROGRESS.removeHandler(tally)
+    with heard(tally, publishing.Logs()):
+        chronicle = Chronicle(settings, run.model_copy(update={"flow_run": publishing.flow_run_id()}), tally)
+        try:
+            yield chronicle
+        except KeyboardInterrupt:
+            chronicle.end("interrupted", "stopped by the user")
+            raise
+        except BaseException as problem:
+            chronicle.end("failed", f"{type(problem).__name__}: {problem}")
+            raise
+        else:
+            chronicle.end(chronicle.verdict())
 
 
 def _way_to_mlflow(pages: str, run: str, project: str) -> str:

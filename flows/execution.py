@@ -15,7 +15,7 @@ from flows.server import prefect_server
 from tasks.optimization.recipes import plan
 from tasks.processes import cool_down, stop_all, warm_up
 from tasks.stopping import stoppable, undisturbed
-from tasks.store import state
+from tasks.store import Store, state
 from tasks.telling import say
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def execute(settings: Settings, *, only: str | None = None, start: str | None = 
     first = not any(summary.status != "running" for summary in runs.summaries(settings.project))
     with stoppable(stop_all), warm(at_once=first), alone(settings.project):
         say("preparing", "starting the Prefect server and MLflow")
+        Store().sweep()
         with prefect_server(lambda: _import(settings, first=first)):
             from flows.pipeline import pipeline
 

@@ -15,6 +15,7 @@ from tasks.monitoring.picture import figure, nearest_first
 from tasks.monitoring.steps import keep, watch
 from tasks.monitoring.watching import Finding, told
 from tasks.records import Drift, Release
+from tasks.telling import heard
 
 MOST_METRICS = 300  # of one entry, those nearest to alarm: MLflow takes a thousand at a time
 UNFIT = re.compile(r"[^\w.\- ]")  # signs that MLflow does not take in a metric's name
@@ -23,9 +24,10 @@ UNFIT = re.compile(r"[^\w.\- ]")  # signs that MLflow does not take in a metric'
 @flow(name="monitoring", flow_run_name="monitoring {settings.project}")
 def monitoring(settings: Settings, releases: tuple[Release, ...], since: datetime | None = None) -> tuple[Finding, ...]:
     """Look at each release's log: has what it is asked moved away from what it was trained on?"""
-    findings = tuple(watch(release, settings.monitoring, since) for release in releases)
-    for finding in findings:
-        keep(finding)
+    with heard(publishing.Logs()):
+        findings = tuple(watch(release, settings.monitoring, since) for release in releases)
+        for finding in findings:
+            keep(finding)
     publishing.markdown("monitoring", "\n\n".join(map(told, findings)))
     if entries := [entry(finding, finding.drift) for finding in findings if finding.drift is not None]:
         post(settings.tracking.uri, entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -10,6 +11,8 @@ from prefect.artifacts import (
     create_progress_artifact,
     update_progress_artifact,
 )
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
@@ -38,6 +41,15 @@ class Progress:
         self.done += 1
         if self.artifact is not None:
             update_progress_artifact(self.artifact, 100.0 * self.done / self.stages)
+
+
+class Logs(APILogHandler):
+    """What steps say, in the logs of the flow run that they belong to; sent in batches, by a thread of its own."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        facts = getattr(record, "progress", {})
+        if facts.get("step") != "record" and (TaskRunContext.get() or FlowRunContext.get()):
+            super().emit(record)
 
 
 def flow_run_id() -> str:

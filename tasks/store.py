@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlparse
+
+from filelock import FileLock
 
 from tasks.errors import CorruptedArtifact, StoreFull
 from tasks.records import Artifact, Record
@@ -19,6 +22,7 @@ from tasks.records import Artifact, Record
 CHECKOUT = Path(__file__).resolve().parent.parent
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 LEAST_FREE_BYTES = 1 << 16
+SCRATCH = ".scratch-"
 
 
 def home() -> Path:
@@ -46,8 +50,11 @@ def digest_at(path: Path) -> str:
     manifest = path / "manifest.json"
     if not manifest.is_file():
         return "no manifest"
-    files = json.loads(manifest.read_bytes())["files"]
-    changed = [name for name, facts in files.items() if not _is(path / name, facts["sha256"])]
+    try:
+        files = json.loads(manifest.read_bytes())["files"]
+        changed = [name for name, facts in files.items() if not _is(path / name, facts["sha256"])]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "no readable manifest"
     return f"changed: {', '.join(sorted(changed))}" if changed else sha256_of(manifest)
 
 
@@ -98,6 +105,29 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Mark a folder as in use for a block; the mark goes with the process, however that ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(handle)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process has a folder in use."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 class Store:
     """A folder of files named by their own sha256."""
 
@@ -125,10 +155,26 @@ class Store:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder for work in progress, gone at the end of the block."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self.root, prefix=".scratch-") as folder, room(self.root):
-            yield Path(folder)
+        """A folder for work in progress, gone at the end of the block. Raises StoreFull where the disk has no room."""
+        with ExitStack() as block:
+            block.enter_context(room(self.root))
+            self.root.mkdir(parents=True, exist_ok=True)
+            with self._door():
+                folder = Path(block.enter_context(tempfile.TemporaryDirectory(dir=self.root, prefix=SCRATCH)))
+                block.enter_context(held(folder))
+            with room(self.root):  # asked before the folder goes: what fills the disk may be its own content
+                yield folder
+
+    def sweep(self) -> None:
+        """Remove the scratch folders that killed processes left."""
+        with self._door():
+            for folder in self.root.glob(f"{SCRATCH}*"):
+                if not is_held(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _door(self) -> FileLock:
+        """A folder is made and marked, or swept, by one process at a time."""
+        return FileLock(self.root / ".sweeping.lock")
 
     def holds(self, artifact: Artifact) -> bool:
         """Whether the artifact can be fetched."""

@@ -45,7 +45,7 @@ from tasks.deployment.shelf import (
 from tasks.deployment.signing import trusted_keys
 from tasks.errors import DeploymentError
 from tasks.records import Artifact, Measurement, Release, Verdict
-from tasks.store import Store, path_of, whole_or_nothing
+from tasks.store import Store, path_of, room, whole_or_nothing
 
 __all__ = [
     "ReleaseEvent", "current", "history", "reconcile", "release", "released", "rollback", "served", "way_back",
@@ -223,7 +223,8 @@ def _unfinished(place: Path) -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(dir=place, prefix=UNFINISHED))
     folder.chmod(0o755)
     try:
-        yield folder
+        with room(place):
+            yield folder
     finally:
         _remove(folder)
 

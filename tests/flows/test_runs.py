@@ -11,7 +11,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tasks.store import path_of
 from tasks.tracking import Tracking, embedded_uri
 from tests.flows.conftest import PROJECT, Farrier
 
@@ -124,8 +123,11 @@ def test_prefect_shows_the_stages_and_an_artifact_for_each(outcome: dict, server
         with SyncPrefectClient(f"{server}") as client:
             names = {run.name for run in client.read_flow_runs(limit=200)}
             keys = {artifact.key for artifact in client.read_artifacts(limit=200)}
+            said = {log.message for log in client.read_logs(limit=200)}
     assert {"tiny", "data tiny", "training tiny", "optimization tiny", "deployment tiny"} <= names
     assert {"data", "training", "optimization", "deployment", "progress", "report"} <= keys
+    assert {f"finished: train {family}" for family in FAMILIES} <= said
+    assert not [message for message in said if "record" in message]
 
 
 def test_a_second_run_reuses_everything_and_releases_nothing_twice(
@@ -147,20 +149,6 @@ def test_a_reused_result_links_to_the_run_that_made_it(outcome: dict, farrier: F
     reused = [run for run in runs_of(tracking, second["key"]) if run.data.tags.get("farrier.reused") == "true"]
     assert len(reused) >= len(FAMILIES) + len(RECIPES)
     assert {run.data.tags["farrier.made_by"] for run in reused} <= makers
-
-
-def test_a_corrupted_artifact_is_named_not_used_and_rebuilt(outcome: dict, farrier: Farrier, home: Path) -> None:
-    from tasks.records import Release
-
-    release = Release.model_validate(outcome["releases"][0])
-    answers = path_of(release.measurement.answers)
-    sound = answers.read_bytes()
-    answers.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
-    again = farrier("run", "tiny", "--json")
-    assert again.returncode == 0, again.stderr
-    assert answers.name in again.stderr
-    assert "rebuilt" in again.stderr
-    assert json.loads(again.stdout)["made"] >= 1
 
 
 def test_only_one_stage_is_repeated_where_that_is_asked(outcome: dict, farrier: Farrier) -> None:
@@ -221,3 +209,17 @@ def test_the_alias_stands_for_what_is_served_whatever_runs_and_rollbacks_do(
     ):
         done = farrier(*words)
         assert (done.returncode, champion()) == (code, version), (words, done.stderr)
+
+
+@pytest.mark.parametrize("pattern", ["*/*.npy", "*/*.onnx", "*/*.parquet", "packages/*/manifest.json"])
+def test_what_is_corrupted_in_the_store_is_named_not_used_and_rebuilt(
+    outcome: dict, farrier: Farrier, home: Path, pattern: str
+) -> None:
+    for file in (home / "store").glob(pattern):
+        sound = file.read_bytes()
+        file.write_bytes(bytes([sound[0] ^ 128]) + sound[1:])
+    again = farrier("run", "tiny", "--json")
+    assert again.returncode == 0, again.stderr
+    assert "rebuilt" in again.stderr
+    assert json.loads(again.stdout)["made"] >= 1
+    assert json.loads(farrier("run", "tiny", "--json").stdout)["made"] == 0

@@ -39,6 +39,7 @@ def test_a_scheduled_run_starts_by_itself_and_releases(farrier: Farrier, worker:
     paused = json.loads(farrier("schedule", "tiny", "--pause", "--json").stdout)
     assert done
     assert done[-1]["releases"]
+    assert done[-1]["made"] > 0
     assert [one["active"] for one in paused] == [False]
 
 

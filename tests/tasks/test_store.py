@@ -2,15 +2,23 @@
 
 import errno
 import json
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.errors import CorruptedArtifact, StoreFull
 from tasks.records import Artifact, Rows
-from tasks.store import Store, artifacts_in, finished, path_of, sha256_of, whole_or_nothing
+from tasks.store import CHECKOUT, Store, artifacts_in, finished, path_of, sha256_of, whole_or_nothing
 
 
 @pytest.fixture
@@ -61,6 +69,15 @@ def test_a_folder_is_whole_only_when_every_file_of_its_manifest_is(tmp_path: Pat
         Store(tmp_path).fetch(artifact)
 
 
+@pytest.mark.parametrize("content", [b"\xfb", b"[]", b"{}", b'{"files": []}', b'{"files": {"rows.csv": 1}}'])
+def test_a_folder_whose_manifest_is_damaged_is_not_given(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(content)
+    artifact = Artifact(uri=tmp_path.as_uri(), sha256=sha256_of(tmp_path / "manifest.json"), size_bytes=1)
+    assert not Store(tmp_path).holds(artifact)
+    with pytest.raises(CorruptedArtifact, match="no readable manifest"):
+        Store(tmp_path).fetch(artifact)
+
+
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     def write() -> None:
         with whole_or_nothing(tmp_path / "big.bin") as partial:
@@ -81,6 +98,44 @@ def test_a_really_full_disk_leaves_the_store_as_it_was(tmp_path: Path, file: Pat
         store.put(big)
     assert store.holds(kept)
     assert [path for path in (small_disk / "kept").rglob("*") if path.is_file()] == [path_of(kept)]
+
+
+SCRATCH_AND_DIE = """
+import os, signal
+from tasks.store import Store
+with Store().scratch() as folder:
+    (folder / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_and_what_is_at_work_stays(store: Store) -> None:
+    killed = subprocess.run([sys.executable, "-c", SCRATCH_AND_DIE], cwd=CHECKOUT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (left,) = store.root.glob(".scratch-*")
+    with store.scratch() as at_work:
+        store.sweep()
+        assert not left.exists()
+        assert at_work.exists()
+    assert not list(store.root.glob(".scratch-*"))
+
+
+def test_a_full_disk_is_said_for_what_libraries_write_into_scratch(small_disk: Path) -> None:
+    store = Store(small_disk / "kept")
+    numbers = np.random.default_rng(0).random(600_000)
+    for write in (lambda folder: np.save(folder / "a.npy", numbers),
+                  lambda folder: pq.write_table(pa.table({"a": numbers}), folder / "a.parquet"),
+                  lambda folder: torch.save(torch.from_numpy(numbers), folder / "a.pt"),
+                  lambda folder: shutil.copytree(_folder_of(folder.parent.parent.parent / "big"), folder / "copy")):
+        with pytest.raises(StoreFull, match="FARRIER_HOME"), store.scratch() as folder:
+            write(folder)
+        assert not list(store.root.glob(".scratch-*"))
+
+
+def _folder_of(place: Path) -> Path:
+    place.mkdir(exist_ok=True)
+    (place / "big.bin").write_bytes(b"\0" * 3_000_000)
+    return place
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:

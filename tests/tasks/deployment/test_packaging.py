@@ -12,7 +12,7 @@ from serving.signature import read_keys
 from tasks.deployment.packaging import Lineage, pack
 from tasks.deployment.signing import trusted_keys
 from tasks.deployment.target import Target
-from tasks.errors import DeploymentError
+from tasks.errors import DeploymentError, StoreFull
 from tasks.optimization.export import export
 from tasks.records import PreparedData
 from tasks.store import Store, path_of
@@ -135,3 +135,17 @@ def test_a_reference_is_not_packed(pack_one: Pack, mixed: PreparedData, store: S
 def test_what_did_not_pass_is_not_packed(pack_one: Pack, outcome: str) -> None:
     with pytest.raises(DeploymentError, match=f"its verdict is {outcome}"):
         pack_one(outcome=outcome)
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_package(
+    pack_one: Pack, small_disk: Path, mixed: PreparedData, store: Store
+) -> None:
+    packed = pack_one()
+    small = Store(small_disk / "store")
+    small.root.mkdir()
+    (small_disk / "filler").write_bytes(b"\0" * (2 * 2**20 - 12_288))
+    target = Target.model_validate({"name": "cpu-server", "runtime": {"kind": "onnxruntime"}, "threads": 1})
+    with pytest.raises(StoreFull, match="FARRIER_HOME"):
+        pack(packed.candidate, packed.candidate.model.artifact, target, packed.measurement, packed.verdict, mixed,
+             Lineage(project="shop", commit="c0ffee", settings="5e77"), small)
+    assert [path for path in small.root.rglob("*") if path.is_file() and path.name != ".sweeping.lock"] == []
