@@ -36,9 +36,9 @@ def show(outcome: Outcome, *, json: bool) -> None:
 
 def show_plan(settings: Settings, *, json: bool) -> int:
     """Print what a run would do, having checked that it can."""
-    from tasks.optimization.recipes import plan
+    from flows.checking import check
 
-    recipes = plan(settings.optimization, settings.training.families, None)
+    recipes = check(settings)
     if json:
         print(settings.model_dump_json(indent=1))
         return 0

@@ -11,8 +11,8 @@ from filelock import FileLock, Timeout
 
 from conf.settings import Settings
 from flows import run as runs
+from flows.checking import check
 from flows.server import prefect_server
-from tasks.optimization.recipes import plan
 from tasks.processes import cool_down, stop_all, warm_up
 from tasks.stopping import stoppable, undisturbed
 from tasks.store import Store, state
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def execute(settings: Settings, *, only: str | None = None, start: str | None = None) -> Outcome:
     """Run the pipeline of a project to its end; raises what stopped it."""
-    plan(settings.optimization, settings.training.families, None)  # what is impossible is refused before any work
+    check(settings)
     run = runs.begin(settings.project, tracking_uri=settings.tracking.uri, only=only, start=start)
     first = not any(summary.status != "running" for summary in runs.summaries(settings.project))
     with stoppable(stop_all), warm(at_once=first), alone(settings.project):

@@ -2,7 +2,8 @@
 
 FarrierError
 ├── SettingsError            conf, command line or environment say something impossible
-│   └── UnknownProject       no such file in conf/projects
+│   ├── UnknownProject       no such file in conf/projects
+│   └── ImpossibleRecipe     a recipe that no model of its project can take
 ├── MissingExtra             an optional package is not installed
 ├── StoreError
 │   ├── CorruptedArtifact    the bytes are not those that were stored
@@ -30,6 +31,10 @@ class SettingsError(FarrierError):
 
 class UnknownProject(SettingsError):
     """No project has that name."""
+
+
+class ImpossibleRecipe(SettingsError):
+    """A recipe starts from a model that is not trained, or has a chain that no model can take."""
 
 
 class MissingExtra(FarrierError):

@@ -17,9 +17,9 @@ from tasks.data import preparation
 from tasks.deployment.hardware import fingerprint
 from tasks.deployment.runtimes import Echo, Feeds, Predict, answers_of
 from tasks.deployment.settings import MeasurementSettings
-from tasks.deployment.target import Target, threads_of
+from tasks.deployment.target import Target, require, threads_of
 from tasks.deployment.timing import BATCH, Entrant, overhead_ms, race
-from tasks.errors import MissingExtra, StoreError
+from tasks.errors import StoreError
 from tasks.processes import run_apart
 from tasks.records import Artifact, Candidate, Estimate, Failed, Measurement, PreparedData, Schema
 from tasks.store import Store, state
@@ -58,9 +58,7 @@ def measure(candidates: Sequence[Candidate], target: Target, prepared: PreparedD
     target's number of threads. Nothing else of ours is measured on this machine meanwhile.
     Raises MissingExtra where the target's runtime is not installed.
     """
-    if command := target.runtime.available():
-        raise MissingExtra(f"target {target.name!r} needs {target.runtime.package}, which is not installed. "
-                           f"Run: {command}")
+    require(target)
     store.fetch(prepared.validation)  # without it nobody could answer: that is no candidate's failure
     with exclusive():
         tried = [_try(candidate, target, prepared, primary, store) for candidate in candidates]

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tasks.deployment.hardware import cores
 from tasks.deployment.runtimes import AnyRuntime
+from tasks.errors import MissingExtra
 from tasks.records import Budgets, Evidence, Record
 
 
@@ -21,6 +22,13 @@ class Target(Record):
     scenario: Literal["single-stream", "offline"] = Field("single-stream", description="the one its users have")
     budgets: Budgets = Budgets()
     accepts: tuple[Evidence, ...] = Field(("measured",), description="the evidence that can meet a budget")
+
+
+def require(target: Target) -> None:
+    """Raise MissingExtra, with the command to run, where the target's runtime is not installed."""
+    if command := target.runtime.available():
+        raise MissingExtra(f"target {target.name!r} needs {target.runtime.package}, which is not installed. "
+                           f"Run: {command}")
 
 
 def threads_of(target: Target) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from tasks.errors import UnsuitableModel
+from tasks.errors import ImpossibleRecipe
 from tasks.optimization.settings import OptimizationSettings, RecipeSettings
 from tasks.optimization.techniques import AnyTechnique
 from tasks.optimization.techniques._base import Technique
@@ -29,7 +29,7 @@ def plan(settings: OptimizationSettings, families: Sequence[AnyFamily],
          schema: Schema | None = None) -> tuple[Recipe, ...]:
     """The recipes that conf asks for.
 
-    Raises UnsuitableModel for a start that is not trained, and for a chain that its start cannot take. Which family
+    Raises ImpossibleRecipe for a start that is not trained, and for a chain that its start cannot take. Which family
     the champion is of shows when training ends: a recipe that starts from it is refused here only where no family
     could take it.
     """
@@ -40,7 +40,7 @@ def _planned(recipe: RecipeSettings, families: Sequence[AnyFamily], schema: Sche
     starts = _starts(recipe, families, schema)
     refusals = [refusal(recipe.chain, start, schema) for start in starts]
     if all(refusals):
-        raise UnsuitableModel(f"recipe {recipe.name!r}: {refusals[0]}")
+        raise ImpossibleRecipe(f"recipe {recipe.name!r}: {refusals[0]}")
     chain = canonical_json([technique.model_dump(mode="json") for technique in recipe.chain])
     return Recipe(name=recipe.name, start=recipe.start, chain=chain)
 
@@ -50,7 +50,7 @@ def _starts(recipe: RecipeSettings, families: Sequence[AnyFamily], schema: Schem
     chosen = [family for family in trained if recipe.start in ("champion", family.kind)]
     if not chosen:
         known = ", ".join(family.kind for family in trained)
-        raise UnsuitableModel(f"recipe {recipe.name!r} starts from {recipe.start!r}, which is not trained here. "
+        raise ImpossibleRecipe(f"recipe {recipe.name!r} starts from {recipe.start!r}, which is not trained here. "
                               f"Trained are: champion, {known}. Change its start, or add it to training.families.")
     return [Stage(family.yields, family.kind) for family in chosen]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field, field_validator
 
 from tasks.optimization.techniques import AnyTechnique, Keep
@@ -11,9 +13,17 @@ from tasks.records import Record
 class RecipeSettings(Record):
     """A chain of techniques and the model that it starts from."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(description="letters, digits, and . _ + -")
     start: str = Field("champion", description="'champion', or the family whose best model is taken")
     chain: tuple[AnyTechnique, ...] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _is_one_word(cls, name: str) -> str:
+        if not re.fullmatch(r"[\w.+-]+", name):
+            raise ValueError(f"recipe {name!r} cannot be called so: files and searches take its name. "
+                             f"Use letters, digits, and . _ + - only")
+        return name
 
 
 class OptimizationSettings(Record):

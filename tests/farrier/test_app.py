@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from farrier.app import VERBS
+from farrier.run import run
+from tasks.deployment.runtimes import OnnxRuntime
+from tasks.errors import MissingExtra
 from tasks.store import CHECKOUT
 
 
@@ -41,6 +44,11 @@ def test_every_verb_has_help_with_examples_and_speaks_json(verb: str, tmp_path: 
     (("run", "nowhere"), 2, "there is no project 'nowhere'"),
     (("run", "digits", "--only", "dreaming"), 2, "dreaming"),
     (("run", "digits", "-o", "training.trails=3"), 2, "Did you mean trials?"),
+    (("run", "breast-cancer", "-o", "training.families=[{kind: linear}, {kind: cnn}]",
+      "-o", "optimization.recipes=[{name: x, start: cnn, chain: [{kind: keep}]}]"), 2, "recipe 'x' starts from 'cnn'"),
+    (("run", "breast-cancer", "-o", "optimization.recipes=[{name: x, chain: [{kind: distill, student: cnn}]}]"), 2,
+     "does not suit rows"),
+    (("run", "digits", "-o", "optimization.recipes=[{name: a/b, chain: [{kind: keep}]}]"), 2, "'a/b'"),
     (("run", "digits", "--profile", "nowhere"), 2, "there is no profile"),
     (("schedule", "digits", "--every", "soon"), 2, "30m, 6h or 1d"),
     (("report", "digits"), 1, "has a report"),
@@ -52,6 +60,19 @@ def test_a_mistake_is_said_with_its_exit_code_and_no_traceback(
     assert done.returncode == code, done.stderr
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_target_whose_extra_is_not_installed_is_refused_with_the_command(
+    dry_run: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARRIER_HOME", str(tmp_path))
+    monkeypatch.setattr(OnnxRuntime, "package", "a_package_that_nobody_has")
+    monkeypatch.setattr(OnnxRuntime, "extra", "exotic")
+    said = r"'cpu-server' needs a_package_that_nobody_has, .* Run: .venv/bin/pip install '.\[exotic\]'"
+    with pytest.raises(MissingExtra, match=said):
+        run("digits", dry_run=dry_run)
+    assert not list(tmp_path.rglob("*")), "nothing was begun"
 
 
 def test_a_dry_run_says_what_would_be_run_and_runs_nothing(tmp_path: Path) -> None:

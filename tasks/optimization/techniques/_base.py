@@ -18,7 +18,7 @@ class Technique(Plugin):
     families: ClassVar[frozenset[str]] = frozenset()  # none named: any
 
     def suits(self, schema: Schema) -> bool:  # noqa: ARG002  a technique that is choosy overrides this
-        """Whether this technique can work on such rows."""
+        """Whether this technique can work on such rows: by their input and task, as it is asked before any is read."""
         return True
 
     def family(self, given: str) -> str:

@@ -25,7 +25,7 @@ class Family(Plugin):
     trials: int | None = Field(None, ge=1, description="how many are tried; None: as many as training.trials says")
 
     def suits(self, schema: Schema) -> bool:  # noqa: ARG002  a family that is choosy overrides this
-        """Whether this family can learn from such rows."""
+        """Whether this family can learn from such rows: by their input and task, as it is asked before any is read."""
         return True
 
     @abstractmethod

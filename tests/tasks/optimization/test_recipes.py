@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from tasks.errors import UnsuitableModel
+from tasks.errors import ImpossibleRecipe
 from tasks.optimization.recipes import Stage, plan, refusal, techniques_of
-from tasks.optimization.settings import OptimizationSettings
+from tasks.optimization.settings import OptimizationSettings, RecipeSettings
 from tasks.optimization.techniques import Distill, Keep, Prune, Quantize, Trim
 from tasks.records import PreparedData
 from tasks.training.families import Cnn, Forest, Linear, Mlp
@@ -28,7 +28,7 @@ def settings(*chain: str, start: str = "champion") -> OptimizationSettings:
     ("cnn", ["quantize", "distill"], "distill takes a model as sklearn or torch, and here it is already onnx"),
 ])
 def test_an_impossible_chain_is_refused(start: str, chain: list[str], why: str) -> None:
-    with pytest.raises(UnsuitableModel, match=f"recipe 'tried'.*{why}"):
+    with pytest.raises(ImpossibleRecipe, match=f"recipe 'tried'.*{why}"):
         plan(settings(*chain, start=start), ALL)
 
 
@@ -43,7 +43,7 @@ def test_a_possible_chain_is_planned(start: str, chain: list[str]) -> None:
 
 
 def test_a_chain_that_no_champion_could_take_is_refused() -> None:
-    with pytest.raises(UnsuitableModel, match="recipe 'tried': trim takes"):
+    with pytest.raises(ImpossibleRecipe, match="recipe 'tried': trim takes"):
         plan(settings("trim"), (Linear(), Mlp()))
 
 
@@ -51,7 +51,7 @@ def test_the_rows_decide_too(cancer: PreparedData, digits: PreparedData) -> None
     chain = [Distill(student="cnn")]
     assert refusal(chain, Stage("torch", "mlp"), digits.data_schema) is None
     assert "does not suit rows" in str(refusal(chain, Stage("torch", "mlp"), cancer.data_schema))
-    with pytest.raises(UnsuitableModel, match="'cnn', which is not trained here"):
+    with pytest.raises(ImpossibleRecipe, match="'cnn', which is not trained here"):
         plan(settings("keep", start="cnn"), ALL, cancer.data_schema)
 
 
@@ -70,3 +70,10 @@ def test_two_recipes_of_one_name_are_refused() -> None:
 def test_an_unknown_option_is_refused() -> None:
     with pytest.raises(ValidationError, match="shares"):
         Trim.model_validate({"shares": 0.5})
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "../a", "it's", "a\n"])
+def test_a_name_that_no_file_or_search_takes_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match=r"cannot be called so.*letters, digits"):
+        RecipeSettings(name=name, chain=(Keep(),))
+    assert RecipeSettings(name="größe_1.5+int-8", chain=(Keep(),))
