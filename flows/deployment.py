@@ -22,8 +22,10 @@ from flows.training import Trained
 from tasks.deployment.gate import Certified
 from tasks.deployment.hardware import machine_digest
 from tasks.deployment.packaging import Lineage
+from tasks.deployment.runtimes import NEVER
 from tasks.deployment.selection import Selection
 from tasks.deployment.settings import DeploymentSettings
+from tasks.deployment.signing import signer
 from tasks.deployment.steps import certify, measure, pack, release, select
 from tasks.deployment.target import Target, threads_of
 from tasks.entries import Attachment
@@ -95,6 +97,8 @@ def _deploy(target: Target, work: Work) -> Deployed:
     chosen = one(select, work.candidates, numbers, work.champion, target, work.prepared, _rules(work),
                  refresh=work.refresh).result
     story = _story(target, tuple(measured.result), chosen)
+    if isinstance(chosen, Selection) and not target.runtime.releasable:
+        chosen = never_released(target, chosen)
     done = Deployed(story=story.model_copy(update={"refusal": chosen})) if isinstance(chosen, Refusal) \
         else _certified(target, chosen, story, numbers, work)
     _record(target, measured, done, work)
@@ -109,6 +113,7 @@ def _certified(
     for name in (selection.chosen, *selection.fallback):
         tried.append(one(certify, _named(work.candidates, name), work.champion, target, work.prepared, _rules(work),
                          refresh=work.refresh).result)
+        story = story.model_copy(update={"tried": tuple(each.verdict for each in tried)})
         if tried[-1].verdict.outcome == "pass":
             return _released(target, tried[-1], story, numbers, work)
     verdict = tried[0].verdict
@@ -123,17 +128,27 @@ def _released(
     verdict = passed.verdict
     candidate = _named(work.candidates, verdict.candidate)
     measured = next(m for m in numbers if m.candidate == candidate.name)
-    packed = one(pack, candidate, target, measured, verdict, work.prepared, work.lineage, refresh=work.refresh)
+    try:
+        packed = one(pack, candidate, target, measured, verdict, work.prepared, work.lineage, signer(),
+                     refresh=work.refresh)
+    except DeploymentError as refused:
+        return _stopped(target, passed, story, refused)
     _announce(packed, verdict, measured, candidate, work)
     try:
         made = release(packed.result, verdict, measured, work.lineage.run, work.settings.trusted_keys)
     except DeploymentError as refused:
         post(work.run.tracking_uri, [release_refused(work.run, target.name, str(refused))])
-        refusal = Refusal(target=target.name, nearest=candidate.name, misses=(), reason=str(refused))
-        return Deployed(story=story.model_copy(update={"verdict": verdict, "refusal": refusal}), answers=passed.answers)
+        return _stopped(target, passed, story, refused)
     post(work.run.tracking_uri, [release_that_is(work.run, target.name, made.version)])
     update = {"verdict": verdict, "release": made, "chosen": candidate.name}
     return Deployed(story=story.model_copy(update=update), answers=passed.answers)
+
+
+def _stopped(target: Target, passed: Certified, story: TargetStory, refused: DeploymentError) -> Deployed:
+    """What was good enough and is not served all the same: rolled back before, or no package came of it."""
+    refusal = Refusal(target=target.name, nearest=passed.verdict.candidate, misses=(), reason=str(refused))
+    return Deployed(story=story.model_copy(update={"verdict": passed.verdict, "refusal": refusal}),
+                    answers=passed.answers)
 
 
 def _announce(
@@ -167,11 +182,21 @@ def _story(target: Target, measured: tuple[Measurement | Failed, ...], chosen: S
 
 
 def _record(target: Target, measured: Made[list[Measurement | Failed]], done: Deployed, work: Work) -> None:
-    outcomes = {name: "; ".join(miss.what for miss in misses) or "fits" for name, misses in done.story.misses.items()}
-    if done.story.release is not None:
-        outcomes[done.story.release.candidate] = "released"
-    record_target(work.run, target.name, measured, {c.name: c for c in work.candidates}, outcomes,
+    record_target(work.run, target.name, measured, {c.name: c for c in work.candidates}, outcomes_of(done.story),
                   work.champion.primary)
+
+
+def outcomes_of(story: TargetStory) -> dict[str, str]:
+    """What became of each candidate, in a word or two: released, stopped at the gate, missed, or fits."""
+    fitted = {name: "; ".join(miss.what for miss in misses) or "fits" for name, misses in story.misses.items()}
+    gate = {verdict.candidate: f"certification: {verdict.outcome}" for verdict in story.tried}
+    return fitted | gate | ({story.release.candidate: "released"} if story.release else {})
+
+
+def never_released(target: Target, selection: Selection) -> Refusal:
+    """The best of a target whose runtime is there to be compared with: no test row is spent on it."""
+    return Refusal(target=target.name, nearest=selection.chosen, misses=(),
+                   reason=f"{target.name} runs models in {target.runtime.kind}, {NEVER}")
 
 
 def _rules(work: Work) -> DeploymentSettings:

@@ -147,8 +147,9 @@ def _images(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> Array:
     pixels = _whole_images(columns["image"]) if "image" in columns else _pixel_columns(schema, columns)
     if pixels.ndim != 3 or pixels.shape[1:] != (height, width):
         raise InputError(f"column 'image' has shape {pixels.shape}; (rows, {height}, {width}) is needed.")
-    if rows := np.flatnonzero(np.isinf(pixels).any(axis=(1, 2))).tolist():
-        raise InputError(f"column 'image', row {rows[0]}: a pixel is infinite, or too large for 32 bits.")
+    if rows := np.flatnonzero(~np.isfinite(pixels).all(axis=(1, 2))).tolist():
+        fault = "missing" if np.isnan(pixels[rows[0]]).any() else "infinite, or too large for 32 bits"
+        raise InputError(f"column 'image', row {rows[0]}: a pixel is {fault}.")
     return pixels
 
 

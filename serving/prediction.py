@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from serving.inputs import InputError, feeds
@@ -31,7 +32,7 @@ def features(schema: Mapping[str, Any]) -> list[str]:
 
 
 def answer(package: Package, rows: Sequence[Row]) -> Answered:
-    """Answer every row that can be read."""
+    """Answer every row that can be read; one that gets no finite answer has an error too."""
     schema = package.schema
     told = [row if row.error else Row(row.values, _absent(schema, row.values)) for row in rows]
     readable = [place for place, row in enumerate(told) if not row.error]
@@ -41,7 +42,21 @@ def answer(package: Package, rows: Sequence[Row]) -> Answered:
     if not places:
         return Answered(marked, [], {}, {})
     inputs = feeds(schema, _columns(schema, marked, places))
-    return Answered(marked, places, inputs, package.run(inputs))
+    return _sound(Answered(marked, places, inputs, package.run(inputs)))
+
+
+def _sound(answered: Answered) -> Answered:
+    """Without the rows to which the model answers no finite number: a label beside it would be a guess."""
+    numbers = answered.answers["probabilities" if "probabilities" in answered.answers else "prediction"]
+    good = np.isfinite(np.asarray(numbers)).reshape(len(answered.places), -1).all(axis=1)
+    if good.all():
+        return answered
+    bad = {place for place, sound in zip(answered.places, good, strict=True) if not sound}
+    rows = [Row(row.values, "has values to which the model answers no finite number") if place in bad else row
+            for place, row in enumerate(answered.rows)]
+    return Answered(rows, [place for place in answered.places if place not in bad],
+                    *({name: array[good] for name, array in arrays.items()}
+                      for arrays in (answered.inputs, answered.answers)))
 
 
 def output_names(package: Package, taken: Collection[str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ FarrierError
 │   └── UnsuitableModel      a technique was asked to take a form that it does not accept
 ├── ParityError              the exported graph does not answer as the trained model does
 ├── DeploymentError          a candidate could not be built, measured, packaged or released
+├── ChildFailed              a process of ours ended without an answer (tasks/processes.py)
 ├── TrackingUnavailable      MLflow does not answer and the step cannot go on without it
 ├── TrackingRefused          MLflow does not take what it was told
 └── OrchestrationError       the Prefect server, a schedule or a worker is not to be had

@@ -3,8 +3,8 @@
 Gaffke's bound: the rows and one more, as bad as a row can be, under random weights that sum to one (a Bayesian
 bootstrap that fears what it has not seen). Of two values it is the exact bound of Clopper and Pearson. Percentile,
 BCa and studentized bootstraps have no place here: on few rows with a long tail they pass too many, and where only a
-handful of rows differ they pass far too many. What is worse than anything assumed and not among the rows, no method
-sees: where rare, large losses are feared, declare a slice or ask for more rows.
+handful of rows differ they pass far too many. The bound holds as far as no row can be worse than `worst`: where a
+metric has such a bound it must be given, since what few rows show of rare, large losses is mostly nothing.
 
 N. Gaffke, Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative variable,
 Mathematical Methods of Statistics 14 (2005) 451-467: its level is proven for two values and was never seen to fail.

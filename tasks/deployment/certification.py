@@ -56,11 +56,11 @@ def compare(
     settings: DeploymentSettings, *, advisory: bool = False,
 ) -> Comparison:
     """The paired comparison on these rows; where it cannot be made it is inconclusive and says why in its method."""
-    if why := unusable(metric, truth, champion, candidate):
-        return _unmeasured(name, metric, why, len(truth), margin, advisory=advisory)
+    evidence = evidence_of(metric, truth, champion, candidate, margin, settings)
+    if isinstance(evidence, str):
+        return _unmeasured(name, metric, evidence, len(truth), margin, advisory=advisory)
     ours, theirs = score(metric, truth, candidate), score(metric, truth, champion)
     allowed = margin.of(theirs)
-    evidence = paired(metric, truth, champion, candidate, margin, seed=settings.seed)
     drop = estimate(evidence, allowed, settings)
     outcome = _outcome(drop, allowed)
     needed = _rows_needed(evidence, allowed, settings) if outcome == "inconclusive" else None
@@ -73,6 +73,16 @@ def estimate(evidence: Paired, margin: float, settings: DeploymentSettings) -> E
     low, high = evidence.bounds(margin, settings)
     return Estimate(value=evidence.drop, low=max(low, -UNBOUNDED), high=min(high, UNBOUNDED), level=settings.level,
                     method=evidence.method, n=evidence.rows)
+
+
+def evidence_of(
+    metric: str, truth: Answers, champion: Answers, candidate: Answers, margin: Margin, settings: DeploymentSettings
+) -> Paired | str:
+    """What the answers show, or in words why they show nothing."""
+    if why := unusable(metric, truth, champion, candidate):
+        return why
+    found = paired(metric, truth, champion, candidate, margin, seed=settings.seed)
+    return found if found.finite else f"{metric} hangs on a single row of a class"
 
 
 def unusable(metric: str, truth: Answers, champion: Answers, candidate: Answers) -> str:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from serving.inputs import feeds
 from tasks.data import preparation
 from tasks.deployment.certification import certify
+from tasks.deployment.measurement import answer_all
 from tasks.deployment.settings import DeploymentSettings
 from tasks.deployment.target import Target, threads_of
 from tasks.processes import run_apart
@@ -40,14 +41,13 @@ def certify_on_test(
 
 
 def answer(candidate: Candidate, target: Target, prepared: PreparedData, store: Store) -> Answers:
-    """The candidate's answers on the test rows through the target's runtime."""
+    """The candidate's answers on the test rows through the target's runtime; those not finite are for the verdict."""
     threads = threads_of(target)
     schema = prepared.data_schema
     built = target.runtime.build(candidate, threads, schema, store)
     frame = preparation.typed(preparation.load(prepared.test, store), schema)
-    outputs = target.runtime.open(built, threads, schema, store)(
-        feeds(schema.model_dump(mode="json"), {name: frame[name].to_numpy() for name in frame.columns}))
-    return np.asarray(outputs["prediction" if schema.task == "regression" else "probabilities"], dtype=np.float32)
+    asked = feeds(schema.model_dump(mode="json"), {name: frame[name].to_numpy() for name in frame.columns})
+    return answer_all(target.runtime.open(built, threads, schema, store), asked, schema, finite=False)
 
 
 def _kept(answers: Answers, store: Store) -> Artifact:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +24,7 @@ from tasks.deployment.settings import MeasurementSettings
 from tasks.deployment.target import Target, require, threads_of
 from tasks.deployment.timing import BATCH, Entrant, overhead_ms, race
 from tasks.errors import StoreError
-from tasks.processes import run_apart
+from tasks.processes import ChildFailed, run_apart
 from tasks.records import Artifact, Candidate, Estimate, Failed, Measurement, PreparedData, Schema
 from tasks.store import Store, state
 from tasks.training.metrics import estimate
@@ -96,10 +100,10 @@ def _build(candidate: Candidate, target: Target, prepared: PreparedData, primary
     schema, threads, runtime = prepared.data_schema, threads_of(target), target.runtime
     feeds, truth = validation(prepared, store)
     built = runtime.build(candidate, threads, schema, store)
-    before = _peak_bytes()
+    before = start_peak()
     predict = runtime.open(built, threads, schema, store)
     _ask(predict, feeds, slice(0, BATCH), schema)
-    memory = _peak_bytes() - before
+    memory = peak_bytes() - before
     answers = answer_all(predict, feeds, schema)
     return Built(candidate, built, runtime.size_bytes(built, store), memory, keep_answers(answers, store),
                  estimate(primary, truth, answers))
@@ -113,28 +117,63 @@ def validation(prepared: PreparedData, store: Store) -> tuple[dict[str, NDArray[
     return feeds_of(schema.model_dump(mode="json"), columns), preparation.target(frame, schema)
 
 
-def answer_all(predict: Predict, feeds: Feeds, schema: Schema) -> NDArray[np.float32]:
+def answer_all(predict: Predict, feeds: Feeds, schema: Schema, *, finite: bool = True) -> NDArray[np.float32]:
     """The answers to all rows, asked in large batches. Raises DeploymentError for answers that are none."""
     rows = len(next(iter(feeds.values())))
     starts = range(0, rows, ROWS_AT_ONCE)
-    return np.concatenate([_ask(predict, feeds, slice(start, start + ROWS_AT_ONCE), schema) for start in starts])
+    return np.concatenate([_ask(predict, feeds, slice(start, start + ROWS_AT_ONCE), schema, finite=finite)
+                           for start in starts])
 
 
-def _ask(predict: Predict, feeds: Feeds, rows: slice, schema: Schema) -> NDArray[np.float32]:
+def _ask(
+    predict: Predict, feeds: Feeds, rows: slice, schema: Schema, *, finite: bool = True
+) -> NDArray[np.float32]:
     batch = {name: array[rows] for name, array in feeds.items()}
-    return answers_of(predict(batch), len(next(iter(batch.values()))), schema)
+    return answers_of(predict(batch), len(next(iter(batch.values()))), schema, finite=finite)
 
 
-def _peak_bytes() -> int:
-    """The most memory that this process has had resident."""
+def start_peak() -> int:
+    """Count the peak anew from what is resident now, which this gives, in bytes.
+
+    What was freed goes back to the system first: a model would take it again unseen. Where the kernel does not let the
+    peak be reset it stays that of the past, and a model that grows no farther measures nothing: a miss of any budget.
+    """
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak_bytes()
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had resident since its start, or since the peak was reset."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return 1024 * int(status.partition("VmHWM:")[2].split()[0])
+    except (OSError, IndexError):
+        pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _race_apart(built: Sequence[Built], target: Target, prepared: PreparedData, settings: MeasurementSettings,
                 store: Store) -> tuple[dict[str, Timed], float]:
+    """The race in a process of its own; should it die, each races alone first, and who dies alone is out."""
     artifacts = {one.candidate.name: one.artifact for one in built}
-    return run_apart(_race, artifacts, target, prepared, settings, store, threads=threads_of(target))
+    try:
+        return run_apart(_race, artifacts, target, prepared, settings, store, threads=threads_of(target))
+    except ChildFailed as death:
+        dead = {name: Timed({}, f"while it was timed, {death}") for name in artifacts}
+    if len(built) == 1:
+        return dead, 0.0
+    alone = {one.candidate.name: _race_apart([one], target, prepared, settings, store)[0][one.candidate.name]
+             for one in built}
+    left = [one for one in built if not alone[one.candidate.name].failure]
+    if not left or len(left) == len(built):
+        return dead if left else alone, 0.0
+    timed, harness = _race_apart(left, target, prepared, settings, store)
+    return alone | timed, harness
 
 
 def _race(artifacts: Mapping[str, Artifact], target: Target, prepared: PreparedData, settings: MeasurementSettings,

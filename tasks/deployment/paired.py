@@ -16,9 +16,7 @@ import numpy.typing as npt
 from tasks.deployment import bootstrap, noninferiority, power
 from tasks.deployment.settings import DeploymentSettings, Margin
 from tasks.errors import DeploymentError, SettingsError
-from tasks.training.metrics import METRICS, losses, score
-
-LABELS_ONLY = ("balanced_accuracy", "f1")  # metrics that see the called class and not how sure the model was
+from tasks.training.metrics import METRICS, NUMBERS, TINY, losses, score
 
 Floats = npt.NDArray[np.float64]
 Answers = npt.NDArray[Any]
@@ -31,6 +29,7 @@ class Counts:
     lost: int
     gained: int
     rows: int
+    finite = True
     method = "Tango's score, exact at the margin, one-sided"
 
     @property
@@ -56,17 +55,31 @@ class Counts:
 class Differences:
     """Each row's part of the drop, less its part of a relative margin: their mean is the drop less `allowance`.
 
-    worst: the most that a row is taken to differ by.
+    values: one a row, or one a block of rows; worst: the most that one row can make of the mean, times the rows.
+    `bounded`: whether that is so by the metric's definition, or only of the rows that were seen.
     """
 
     values: Floats
     allowance: float
     worst: float
-    method = "Gaffke's bound, one-sided"
+    rows: int
+    bounded: bool
 
     @property
-    def rows(self) -> int:
-        return len(self.values)
+    def method(self) -> str:
+        return "Gaffke's bound, one-sided" + ("" if self.bounded else ", if no row is worse than those seen")
+
+    @property
+    def finite(self) -> bool:
+        """Whether every row has a part; an area under a curve has none without its only positive row."""
+        return bool(np.isfinite(self.values).all()) and math.isfinite(self.worst)
+
+    @property
+    def deviation(self) -> float:
+        """The standard deviation of a row's part; a block of rows varies less than each of them."""
+        if len(self.values) < 2:
+            return 0.0
+        return float(self.values.std(ddof=1)) * math.sqrt(self.rows / len(self.values))
 
     @property
     def drop(self) -> float:
@@ -76,21 +89,20 @@ class Differences:
         """The one-sided lower and upper bound of the drop; what a relative margin itself varies by is in them."""
         if self.rows < bootstrap.FEWEST_ROWS:
             return -math.inf, math.inf
-        low, high = bootstrap.mean_bounds(self.values, self.worst, settings.level, resamples=settings.resamples,
-                                          seed=settings.seed)
+        low, high = bootstrap.mean_bounds(self.values, self.worst * len(self.values) / self.rows, settings.level,
+                                          resamples=settings.resamples, seed=settings.seed)
         return float(low) + self.allowance, float(high) + self.allowance
 
     def planned_power(self, test_rows: int, margin: float, settings: DeploymentSettings) -> float:
         """The chance to be certified on so many other rows."""
         if test_rows < bootstrap.FEWEST_ROWS or self.rows < 2:
             return 0.0
-        return power.planned_power_of_mean(self.drop, float(self.values.std(ddof=1)), self.rows, test_rows=test_rows,
-                                           margin=margin, level=settings.level, worst=self.worst)
+        return power.planned_power_of_mean(self.drop, self.deviation, self.rows, test_rows=test_rows, margin=margin,
+                                           level=settings.level, worst=self.worst)
 
     def rows_needed(self, margin: float, settings: DeploymentSettings) -> int:
         """How many rows would do at this spread, if the true drop were at most half the margin."""
-        deviation = float(self.values.std(ddof=1)) if self.rows > 1 else 0.0
-        needed = power.rows_needed_of_mean(deviation, drop=_planned_drop(self.drop, margin), margin=margin,
+        needed = power.rows_needed_of_mean(self.deviation, drop=_planned_drop(self.drop, margin), margin=margin,
                                            level=settings.level, power=settings.power, worst=self.worst)
         return max(needed, bootstrap.FEWEST_ROWS)
 
@@ -113,19 +125,29 @@ def paired(metric: str, truth: Answers, champion: Answers, candidate: Answers, m
                       rows=len(truth))
     allowance = (margin.relative or 0.0) * abs(score(metric, truth, champion))
     values = _differences(metric, truth, champion, candidate, margin.relative or 0.0, seed)
-    return Differences(values, allowance, _worst_row(metric, truth, champion, values, seed))
+    share = margin.relative or 0.0
+    seen = float(np.abs(values).max()) * len(truth) / len(values)
+    known = None if METRICS[metric].tasks == NUMBERS else (1 + share) * _worst_row(metric, truth, champion)
+    return Differences(values, allowance, max(seen, known or 0.0), len(truth), bounded=known is not None)
 
 
-def _worst_row(metric: str, truth: Answers, champion: Answers, values: Floats, seed: int) -> float:
-    """The most that a row is taken to differ by: what was seen, and for labels no less than right and wrong differ.
+def _worst_row(metric: str, truth: Answers, champion: Answers) -> float:
+    """The most that one row can make of the drop, times the rows, whatever was seen: how bad an answer can be.
 
-    How bad a probability or a prediction can be has no useful bound: a loss of 16 on one row would forbid everything.
+    A row of a class of few rows moves the mean over classes, or over pairs with that class, by far more than one row's
+    share: whoever loses a fifth of them on rows that hold eight is often not seen to lose any.
     """
-    seen = float(np.abs(values).max())
-    if metric not in LABELS_ONLY:
-        return seen
-    own = bootstrap.pseudo_values(lambda rows: score(metric, truth[rows], champion[rows]), len(truth), seed)
-    return max(1.0, float(np.ptp(own)), seen)
+    if metric == "log_loss":
+        return -math.log(TINY)
+    if metric == "brier":
+        return 1.0 if champion.shape[1] == 2 else 2.0
+    rows, held = len(truth), np.bincount(truth.astype(np.int64))
+    fewest, most, classes = int(held[held > 0].min()), int(held.max()), int((held > 0).sum())
+    if metric != "roc_auc":
+        return rows / (classes * fewest)
+    if champion.shape[1] == 2:
+        return rows / fewest
+    return rows / classes * (1 / fewest + (classes - 1) / (rows - most))  # its own area, and the others' as a negative
 
 
 def _differences(

@@ -22,9 +22,10 @@ TIE_LEVEL = 0.95
 
 
 def unmeasured(measured: Measurement) -> tuple[str, ...]:
-    """The names of figures that are not finite numbers: nothing can be said of a candidate that has one."""
+    """The names of figures that are no finite numbers, or sizes of nothing: nothing can be said of who has one."""
     values = {"quality": measured.quality.value} | {rule: cost(measured, rule) for rule in COSTS}
-    return tuple(name for name, value in values.items() if not math.isfinite(value))
+    return tuple(name for name, value in values.items()
+                 if not math.isfinite(value) or (name.endswith("_bytes") and value <= 0))
 
 
 def dominated(measured: Sequence[Measurement], *, higher_is_better: bool) -> frozenset[str]:

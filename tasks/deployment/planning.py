@@ -42,7 +42,7 @@ def plan(proposal: Proposal, *, level: float = 0.95, power: float = 0.8) -> Plan
         return Plan(primary="mae", margin=margin, evidence=said, slices=_sliced(proposal, level, power))
     rare = _rarest(proposal)
     if rare is not None and rare.rows < RARE * rows:
-        margin = Margin(drop=least_margin(2 * rare.rows, level=level, power=power) or WIDEST)
+        margin = Margin(drop=least_margin(rare.rows, level=level, power=power) or WIDEST)
         said = f"as few as {rare.rows:,} test rows of class {rare.value} decide"
         return Plan(primary="roc_auc", margin=margin, evidence=said, slices=())
     least = least_margin(rows, level=level, power=power)

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from tasks.deployment.certification import estimate, unusable
-from tasks.deployment.paired import Answers, paired
+from tasks.deployment.certification import estimate, evidence_of, unusable
+from tasks.deployment.paired import Answers
 from tasks.deployment.pareto import dominated, tied_with_best, unmeasured
 from tasks.deployment.settings import DeploymentSettings
 from tasks.errors import DeploymentError
@@ -101,10 +101,9 @@ class _Gates:
         if answers is None or answers.shape != self.champion.shape:
             given = "none" if answers is None else f"of shape {answers.shape}"
             return _missed(candidate, "answers", given, f"of shape {self.champion.shape}")
-        if why := unusable(self.metric, self.truth, self.champion, answers):
-            return _missed(candidate, "answers", why, "a finite answer for each row")
-        evidence = paired(self.metric, self.truth, self.champion, answers, self.settings.margin,
-                          seed=self.settings.seed)
+        evidence = evidence_of(self.metric, self.truth, self.champion, answers, self.settings.margin, self.settings)
+        if isinstance(evidence, str):
+            return _missed(candidate, "answers", evidence, "answers that can be compared")
         drop = estimate(evidence, self.margin, self.settings)
         power = evidence.planned_power(self.test_rows, self.margin, self.settings)
         misses = [Miss(what=QUALITY[0], value=drop.high, allowed=self.margin)] if not drop.high < self.margin else []
@@ -124,7 +123,7 @@ def _judge(
 
 def budget_misses(measured: Measurement, target: Place) -> tuple[Miss, ...]:
     """Which budgets are not met. A timing counts by the far end of its interval: what is not sure to fit does not."""
-    misses = [Miss(what=what, value="not a number", allowed="a number") for what in unmeasured(measured)]
+    misses = [Miss(what=what, value="not measured", allowed="a number") for what in unmeasured(measured)]
     if measured.evidence not in target.accepts:
         misses.append(Miss(what="evidence", value=measured.evidence, allowed=", ".join(target.accepts)))
     for what, allowed in target.budgets.model_dump(exclude_none=True).items():
@@ -195,7 +194,8 @@ def _refusal(target: Place, judged: Sequence[Judged]) -> Refusal:
         return Refusal(target=target.name, nearest="", misses=(), reason=f"{target.name}: there was no candidate. "
                        f"Give optimization a recipe whose form {target.name}'s runtime takes.")
     nearest = min(judged, key=lambda row: (max(map(excess, row.misses)), row.candidate))
-    told = ", ".join(f"{m.what} {_text(m.value)} where {_text(m.allowed)} is asked" for m in nearest.misses)
+    told = ", ".join(f"{m.what} {_text(m.what, m.value)} where {_text(m.what, m.allowed)} is asked"
+                     for m in nearest.misses)
     return Refusal(target=target.name, nearest=nearest.candidate, misses=nearest.misses,
                    others={row.candidate: row.misses for row in judged},
                    reason=f"{target.name}: none of {len(judged)} candidates fits. The nearest, {nearest.candidate}, "
@@ -213,5 +213,14 @@ def excess(miss: Miss) -> float:
     return max(miss.value / miss.allowed, miss.allowed / miss.value)
 
 
-def _text(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+def _text(what: str, value: float | str) -> str:
+    """A figure in its unit.
+
+    >>> _text("size_bytes", 441_100), _text("latency_p99_ms", 1.3), _text("planned power", 0.25)
+    ('441.1 kB', '1.3 ms', '0.25')
+    """
+    if isinstance(value, str):
+        return value
+    if what.endswith("_bytes"):
+        return f"{value / 1000:,.4g} kB"
+    return f"{value:.3g}" + (" ms" if what.endswith("_ms") else "")

@@ -49,7 +49,7 @@ class SliceSettings(Record):
     """Rows that are certified on their own: those of each value of a column."""
 
     column: str
-    values: tuple[str | float, ...] | None = Field(None, description="None: each category that the schema knows")
+    values: tuple[bool | str | float, ...] | None = Field(None, description="None: each category that the schema knows")
     margin: Margin = Margin(drop=0.05)
     advisory: bool = Field(False, description="reported, but does not block")
 

@@ -45,6 +45,11 @@ def signing_key() -> Ed25519PrivateKey:
         return _read(file)
 
 
+def signer() -> str:
+    """The id of the key that signs what this machine packs."""
+    return key_id(signing_key().public_key())
+
+
 def trusted_keys(named: Sequence[Path] = ()) -> tuple[Path, ...]:
     """The public keys that packages must be signed with: those named, or all that this machine trusts.
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from serving.inputs import text
 from tasks.data.features import typed
 from tasks.deployment.settings import SliceSettings
 from tasks.errors import SettingsError
@@ -44,7 +45,7 @@ def _column(frame: pd.DataFrame, truth: npt.NDArray[Any], schema: Schema, name: 
 def _wanted(part: SliceSettings, values: npt.NDArray[Any], schema: Schema) -> list[str] | list[np.float32]:
     column, named = _described(part.column, schema), part.values  # noqa: PD011  a setting, no frame
     if column.kind == "category" or column.categories:
-        return [str(value) for value in named] if named is not None else _occurring(column, values)
+        return [text(value) for value in named] if named is not None else _occurring(column, values)
     if named is None:
         raise SettingsError(f"deployment.slices: {part.column!r} holds numbers. Name the values to certify, as in "
                             f"values: [0, 1].")

@@ -59,7 +59,7 @@ def certify(
 @step(name="pack", task_run_name="pack {candidate.name} for {target.name}")
 def pack(
     candidate: Candidate, target: Target, measured: Measurement, verdict: Verdict, prepared: PreparedData,
-    _lineage: packaging.Lineage,
+    _lineage: packaging.Lineage, key: str,  # noqa: ARG001 who signs: for the cache key
 ) -> Artifact:
     """Write and sign the package; its lineage is that of the run that packed it first."""
     store = Store()

@@ -61,11 +61,16 @@ def _answered(answers: Arrays, classes: Sequence[str]) -> dict[str, Array]:
     return {MARK + name: answers[name].ravel() for name in ("label", "prediction") if name in answers} | shares
 
 
-def window(project: str, target: str, since: datetime | None = None, *, rows: int | None = None) -> pd.DataFrame:
-    """The logged rows of a target since a moment, oldest first; the latest `rows` of them where a number is given."""
+def window(project: str, target: str, since: datetime | None = None, *, rows: int | None = None,
+           version: int | None = None) -> pd.DataFrame:
+    """The logged rows of a target since a moment, oldest first; the latest `rows` of them where a number is given.
+
+    version: of the release that answered them; all of them where none is given.
+    """
     found: list[pd.DataFrame] = []
     for part in reversed(parts(project, target, since)):
-        found.append(pq.read_table(part).to_pandas())
+        asked = pq.read_table(part).to_pandas()
+        found.append(asked if version is None else asked[asked[MARK + "version"] == version])
         if rows is not None and sum(map(len, found)) >= rows:
             break
     if not found:

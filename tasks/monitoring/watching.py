@@ -51,8 +51,7 @@ def watch(release: Release, settings: MonitoringSettings, store: Store, *, at: d
 
     Raises CorruptedArtifact where the package is not what was released.
     """
-    live = window(release.project, release.target, since, rows=settings.rows)
-    asked = live[live[MARK + "version"] == release.version] if len(live) else live
+    asked = window(release.project, release.target, since, rows=settings.rows, version=release.version)
     about = Finding(project=release.project, target=release.target, version=release.version, at=at, rows=len(asked),
                     package=release.package.sha256, least_rows=settings.least_rows)
     if len(asked) < settings.least_rows:

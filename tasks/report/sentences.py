@@ -46,19 +46,28 @@ def decided(story: Story, target: TargetStory) -> str:
     """What became of a target: released, refused or not certified, and the numbers that decided."""
     if target.release is None:
         return outcome(target, story.metric)
-    return f"released v{target.release.version}, {_candidate(story, target, target.release.candidate)}"
+    made = _candidate(story, target, target.release.candidate)
+    return f"{_stopped(target)}released v{target.release.version}, {made}"
 
 
 def outcome(target: TargetStory, metric: str = "") -> str:
     """What became of a target, as far as the target alone can tell."""
     if target.release is not None:
-        return f"released v{target.release.version}, {target.release.candidate}. {certified(target.release.verdict)}"
+        return (f"{_stopped(target)}released v{target.release.version}, {target.release.candidate}. "
+                f"{certified(target.release.verdict)}")
     if target.verdict is not None and target.verdict.outcome != "pass":
         return (f"nothing released: {target.verdict.candidate} was not certified. {certified(target.verdict)} "
                 f"What served before still serves.")
     if target.refusal is not None:
         return f"nothing released: {_refused(target.refusal, metric)} What served before still serves."
     return "nothing released: no decision was recorded."
+
+
+def _stopped(target: TargetStory) -> str:
+    """Who was sent to the gate before the one that passed, and what it said of them."""
+    return "".join(f"{verdict.candidate}, chosen first, was not certified ({verdict.outcome}: "
+                   f"{compared(verdict.overall).rstrip('.')}); " for verdict in target.tried
+                   if target.release is not None and verdict.candidate != target.release.candidate)
 
 
 def _refused(refusal: Refusal, metric: str) -> str:
@@ -138,6 +147,9 @@ def fate(target: TargetStory, candidate: str, metric: str = "") -> str:
     """Why a candidate was or was not released on a target, in a few words."""
     if target.release is not None and target.release.candidate == candidate:
         return f"released v{target.release.version}"
+    gate = next((verdict for verdict in target.tried if verdict.candidate == candidate), None)
+    if gate is not None and candidate != target.chosen:
+        return f"tried at the gate; certification: {gate.outcome}"
     if target.chosen == candidate:
         return _gate(target)
     if misses := _misses(target, candidate):
@@ -190,7 +202,14 @@ def evidence(target: TargetStory) -> Iterator[str]:
                f"{quality.level:.0%}, {quality.method}.")
     if target.verdict:
         drop = target.verdict.overall.drop
-        yield f"Certification: {words.counted(drop.n, 'test row')}, used once; {drop.method} at {drop.level:.0%}."
+        yield (f"Certification: {words.counted(drop.n, 'test row')}, {_used(len(target.tried))}; {drop.method} at "
+               f"{drop.level:.0%}.")
+
+
+def _used(times: int) -> str:
+    if times <= 1:
+        return "used once"
+    return f"used for {times} candidates in turn, so that the level holds for each and not for all together"
 
 
 def _made(m: Measurement) -> str:

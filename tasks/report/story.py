@@ -49,6 +49,7 @@ class TargetStory(Record):
     front: tuple[str, ...] = ()
     chosen: str | None = None
     verdict: Verdict | None = None
+    tried: tuple[Verdict, ...] = Field((), description="every verdict on the test rows, in order; one passes at most")
     release: Release | None = None
     refusal: Refusal | None = None
 

@@ -99,10 +99,10 @@ def outputs_of(answers: Array, schema: Schema) -> dict[str, Array]:
     return {"label": labels[answers.argmax(axis=1)], "probabilities": answers}
 
 
-def answers_of(outputs: Mapping[str, Array], rows: int, schema: Schema) -> Array:
+def answers_of(outputs: Mapping[str, Array], rows: int, schema: Schema, *, finite: bool = True) -> Array:
     """The answers among a runtime's outputs: probabilities (rows, classes) or predictions (rows,), float32.
 
-    Raises DeploymentError where they are absent, of another shape, or not finite.
+    Raises DeploymentError where they are absent, of another shape, or (where they must be `finite`) no numbers.
     """
     name = "probabilities" if schema.classes else "prediction"
     shape = (rows, len(schema.classes)) if schema.classes else (rows,)
@@ -111,6 +111,6 @@ def answers_of(outputs: Mapping[str, Array], rows: int, schema: Schema) -> Array
     answers = np.asarray(outputs[name], dtype=np.float32)
     if answers.shape != shape:
         raise DeploymentError(f"the runtime's {name} have shape {answers.shape}; {shape} is needed.")
-    if not np.isfinite(answers).all():
+    if finite and not np.isfinite(answers).all():
         raise DeploymentError(f"{(~np.isfinite(answers)).sum()} of the runtime's {name} are not finite numbers.")
     return answers

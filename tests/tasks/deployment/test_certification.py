@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tasks.deployment.certification import certify, compare, outcome_of
+from tasks.deployment.paired import Differences, paired
 from tasks.deployment.settings import DeploymentSettings, Margin, SliceSettings
 from tasks.errors import DeploymentError, FarrierError, SettingsError
 from tasks.records import Column, Comparison, Schema, Verdict, canonical_json
@@ -75,7 +76,7 @@ def test_every_metric_knows_its_better_direction(metric: str) -> None:
         return np.stack([1 - positive, positive], axis=1)
 
     near, far = (softmax(logits + generator.normal(0, noise, ROWS)) for noise in (0.02, 4.0))
-    asked = {"metric": metric, "margin": Margin(drop=0.03)}
+    asked = {"metric": metric, "margin": Margin(drop=0.2 if metric == "log_loss" else 0.03)}  # one row may lose 16
     assert verdict(near, softmax(logits), **asked).outcome == "pass"
     assert verdict(far, softmax(logits), **asked).outcome == "fail"
     assert verdict(softmax(logits), far, **asked).outcome == "pass"
@@ -225,3 +226,61 @@ def test_only_all_passes_are_a_pass(outcomes: tuple[str, str], whole: str) -> No
 def test_nothing_that_must_pass_is_no_pass() -> None:
     assert outcome_of(()) == "inconclusive"
     assert outcome_of((one("pass", advisory=True),)) == "inconclusive"
+
+
+def seldom(metric: str, wrong: int) -> tuple[Answers, Answers, Answers]:
+    """170 rows that a champion answers rightly; the candidate answers the first rows of the rarer class wrongly."""
+    truth = (np.arange(170) < 8).astype(np.int64)
+    sure = np.eye(2)[truth].astype(np.float32)
+    theirs = sure.copy()
+    theirs[:wrong] = 1 - theirs[:wrong]
+    return truth, sure, theirs
+
+
+@pytest.mark.parametrize(("metric", "margin"), [("brier", 0.01), ("log_loss", 0.161), ("balanced_accuracy", 0.1),
+                                                ("f1", 0.1), ("roc_auc", 0.2)])
+def test_a_rare_and_large_loss_is_feared_though_no_row_shows_it(metric: str, margin: float) -> None:
+    """A model that is worse by just the margin often loses none of so few rows: that must not be taken for proof."""
+    truth, champion, candidate = seldom(metric, 0)
+    found = compare("x", metric, truth, champion, candidate, Margin(drop=margin), DeploymentSettings())
+    assert found.drop.value == 0
+    assert found.outcome == "inconclusive"
+
+
+@pytest.mark.parametrize("metric", ["balanced_accuracy", "f1", "roc_auc", "brier"])
+def test_what_is_feared_is_no_less_than_what_a_row_can_do(metric: str) -> None:
+    truth, champion, candidate = seldom(metric, 1)
+    one = paired(metric, truth, champion, candidate, Margin(drop=0.1), seed=0)
+    none = paired(metric, truth, champion, champion, Margin(drop=0.1), seed=0)
+    assert isinstance(none, Differences)
+    assert 0 < one.drop <= none.worst / none.rows * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(("metric", "words"), [("mae", "if no row is worse than those seen"), ("brier", "one-sided")])
+def test_a_bound_says_what_it_rests_on(metric: str, words: str) -> None:
+    truth = np.arange(150) % 2
+    answer = truth.astype(float) if metric == "mae" else np.eye(2)[truth]
+    found = compare("x", metric, truth, answer, answer, Margin(drop=0.5), DeploymentSettings())
+    assert found.drop.method.endswith(words)
+
+
+def test_blocks_of_rows_count_as_their_rows() -> None:
+    """Two thousand rows are resampled in blocks, and planned with as the two thousand that they are."""
+    generator = np.random.default_rng(3)
+    truth = generator.integers(0, 2, 2000)
+    champion, candidate = (np.eye(2)[truth ^ (generator.random(2000) < 0.1)] for _ in range(2))
+    whole = paired("f1", truth, champion, candidate, Margin(drop=0.05), seed=0)
+    part = paired("f1", truth[:400], champion[:400], candidate[:400], Margin(drop=0.05), seed=0)
+    assert isinstance(whole, Differences)
+    assert isinstance(part, Differences)
+    assert (whole.rows, part.rows) == (2000, 400)
+    assert whole.deviation == pytest.approx(part.deviation, rel=0.2)
+
+
+def test_an_area_that_hangs_on_one_row_is_told_and_can_be_kept() -> None:
+    truth = (np.arange(150) == 7).astype(np.int64)
+    answer = np.eye(2)[truth].astype(np.float32)
+    found = compare("x", "roc_auc", truth, answer, answer, Margin(drop=0.5), DeploymentSettings())
+    assert found.outcome == "inconclusive"
+    assert "hangs on a single row" in found.drop.method
+    assert Comparison.model_validate_json(found.model_dump_json()) == found

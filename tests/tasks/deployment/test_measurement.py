@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import onnx
 import pytest
 
 from tasks.deployment.measurement import measure, over_rounds
@@ -148,3 +149,59 @@ def test_the_interval_of_rounds_holds_their_median() -> None:
     found = over_rounds([1.0, 2.0, 3.0, 4.0, 100.0])
     assert (found.value, found.n) == (3.0, 5)
     assert 1.0 <= found.low < found.value < found.high <= 100.0
+
+
+class Hungry(Echo):
+    """Holds 200 MB from when it is opened, and frees 300 MB when it is built."""
+
+    def build(self, candidate: Candidate, threads: int, schema: Schema, store: Store) -> Artifact:
+        np.ones(300 * 2**20, dtype=np.uint8).sum()
+        return super().build(candidate, threads, schema, store)
+
+    def open(self, built: Artifact, threads: int, schema: Schema, store: Store) -> Predict:
+        held, answer = np.ones(200 * 2**20, dtype=np.uint8), super().open(built, threads, schema, store)
+        return lambda feeds: answer(feeds) if held[-1] else {}
+
+
+def test_memory_is_what_a_model_takes_whatever_was_freed_before(rows: Case, home: Store,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(CHECKOUT)
+    candidate, prepared = rows
+    target = on(Echo()).model_copy(update={"runtime": Hungry()})
+    [found] = measure([candidate], target, prepared, QUICK, "accuracy", home)
+    assert isinstance(found, Measurement)
+    assert 200 * 2**20 <= found.memory_bytes < 230 * 2**20
+
+
+class DeadlyWhenTimed(OnnxRuntime):
+    """Takes its process along when a single row is asked of the graph of this size."""
+
+    size_of_the_deadly: int
+
+    def open(self, built: Artifact, threads: int, schema: Schema, store: Store) -> Predict:
+        answer = super().open(built, threads, schema, store)
+
+        def predict(feeds):  # type: ignore[no-untyped-def]
+            if built.size_bytes == self.size_of_the_deadly and len(next(iter(feeds.values()))) == 1:
+                os._exit(9)
+            return answer(feeds)
+
+        return predict
+
+
+def test_who_dies_in_the_race_is_out_and_the_others_are_timed(rows: Case, home: Store,
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(CHECKOUT)
+    candidate, prepared = rows
+    with home.scratch() as folder:  # the same graph with a longer description
+        graph = onnx.load(home.fetch(candidate.model.artifact))
+        graph.doc_string = "another"
+        onnx.save(graph, folder / "model.onnx")
+        other = home.put(folder / "model.onnx")
+    deadly = candidate.model_copy(update={
+        "name": "deadly", "model": candidate.model.model_copy(update={"artifact": other})})
+    target = on(Echo()).model_copy(update={"runtime": DeadlyWhenTimed(size_of_the_deadly=other.size_bytes)})
+    first, second = measure([deadly, candidate], target, prepared, QUICK, "accuracy", home)
+    assert isinstance(first, Failed)
+    assert "while it was timed" in first.reason
+    assert isinstance(second, Measurement)

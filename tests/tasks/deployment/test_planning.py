@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tasks.data.proposal import Part, Proposal
 from tasks.data.settings import DataSettings
 from tasks.data.sources import Synthetic
+from tasks.deployment.certification import compare
 from tasks.deployment.noninferiority import chance_to_pass
 from tasks.deployment.planning import CHANGED, MARGINS, WIDEST, least_margin, plan
+from tasks.deployment.settings import DeploymentSettings
 from tasks.records import Column, Rows, Schema
 
 LABELS = ("no", "yes")
@@ -59,7 +62,10 @@ def test_slices_are_those_that_rows_can_show_each_with_a_margin_of_its_own() -> 
 def test_a_rare_class_is_judged_by_ranking_not_by_accuracy() -> None:
     rare = plan(proposal(1000, {"y": {"no": 950, "yes": 50}}))
     assert rare.primary == "roc_auc"
-    assert rare.margin.drop == least_margin(100, level=0.95, power=0.8)
+    assert rare.margin.drop == least_margin(50, level=0.95, power=0.8)
+    truth = (np.arange(1000) < 50).astype(int)
+    alike = compare("overall", "roc_auc", truth, np.eye(2)[truth], np.eye(2)[truth], rare.margin, DeploymentSettings())
+    assert alike.outcome == "pass"
     assert "class yes" in rare.evidence
     assert plan(proposal(1000, {"y": {"no": 800, "yes": 200}})).primary == "accuracy"
 

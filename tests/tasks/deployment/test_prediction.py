@@ -6,14 +6,17 @@ import io
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from serving.package import Package, open_package
+from serving.prediction import Answered
 from serving.signature import read_keys
 from tasks.deployment.prediction import predict
 from tasks.deployment.signing import trusted_keys
@@ -148,3 +151,18 @@ def test_a_column_that_changes_its_type_needs_another_format(package: Package, t
     rows = [{**ROWS[0], "note": number if number < CHUNK else "x"} for number in range(CHUNK + 1)]
     with pytest.raises(DataError, match="changes its type on the way"):
         predict(package, write(tmp_path / "in.jsonl", rows), tmp_path / "out.parquet")
+
+
+def test_a_row_without_a_finite_answer_is_an_error_and_no_label(package: Package, tmp_path: Path) -> None:
+    def run(inputs: Any) -> dict[str, Any]:
+        found = dict(package.run(inputs))
+        unsure = np.isnan(inputs["age"])
+        return found | {"probabilities": np.where(unsure, np.nan, found["probabilities"])}
+
+    seen: list[Answered] = []
+    done = predict(replace(package, run=run), write(tmp_path / "in.csv", ROWS), tmp_path / "out.jsonl",
+                   seen=seen.append)
+    assert (done.rows, done.rejected) == (3, 1)
+    assert "row 1: has values to which the model answers no finite number" in done.example
+    assert [row["label"] for row in read(tmp_path / "out.jsonl")] == ["yes", None, "no"]
+    assert [len(array) for array in (*seen[0].inputs.values(), *seen[0].answers.values())] == [2] * 6

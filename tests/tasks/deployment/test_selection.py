@@ -146,6 +146,13 @@ def test_a_figure_that_is_no_number_is_never_good_enough(figure: str, value: flo
     assert figure in [miss.what for miss in found.misses]
 
 
+@pytest.mark.parametrize("figure", ["memory_bytes", "size_bytes"])
+def test_a_size_of_nothing_was_not_measured(figure: str) -> None:
+    found = choose([measured("keep", **{figure: 0})], Place(budgets=Budgets(memory_bytes=10**9)), candidates=(KEEP,))
+    assert isinstance(found, Refusal)
+    assert [miss.what for miss in found.misses] == [figure]
+
+
 def test_an_upper_end_that_is_no_number_meets_no_budget() -> None:
     odd = Estimate(value=1.0, low=1.0, high=float("nan"), method="made up", n=1)
     assert isinstance(choose([measured("keep", latency_p99_ms=odd)], Place(budgets=Budgets(latency_p99_ms=9)),
@@ -228,8 +235,7 @@ def test_a_refusal_names_the_nearest_and_by_how_much_it_missed() -> None:
     assert isinstance(found, Refusal)
     assert found.nearest == "int8"
     assert [(miss.what, miss.value, miss.allowed) for miss in found.misses] == [("size_bytes", 100, 90)]
-    assert "100" in found.reason
-    assert "90" in found.reason
+    assert "size_bytes 0.1 kB where 0.09 kB is asked" in found.reason
 
 
 def test_what_was_not_measured_is_never_the_nearest() -> None:
@@ -244,14 +250,24 @@ def test_no_candidate_is_a_refusal() -> None:
     assert "no candidate" in found.reason
 
 
+def test_an_area_that_hangs_on_one_row_is_no_evidence() -> None:
+    truth = (np.arange(ROWS) == 7).astype(int)
+    found = select(HERE, (KEEP,), [measured("keep")], answers(), truth, TEST_ROWS, "roc_auc", SETTINGS,
+                   answers={"keep": answers()})
+    assert isinstance(found, Refusal)
+    assert [(miss.what, miss.value) for miss in found.misses] == [
+        ("answers", "roc_auc hangs on a single row of a class")]
+
+
 def test_a_champion_without_answers_is_an_error() -> None:
     with pytest.raises(DeploymentError, match="champion"):
         select(Place(), (KEEP,), [measured("keep")], np.full((ROWS, 2), np.nan), TRUTH, TEST_ROWS, "accuracy", SETTINGS,
                answers={"keep": answers()})
 
 
-@pytest.mark.parametrize("metric", ["log_loss", "f1"])
-def test_other_metrics_have_the_same_gates(metric: str) -> None:
-    found = chosen(ALL, wrong={"pruned": 60}, metric=metric)
+@pytest.mark.parametrize(("metric", "margin"), [("log_loss", 0.3), ("f1", 0.02)])
+def test_other_metrics_have_the_same_gates(metric: str, margin: float) -> None:
+    settings = SETTINGS.model_copy(update={"margin": Margin(drop=margin)})
+    found = chosen(ALL, wrong={"pruned": 60}, metric=metric, settings=settings)
     assert found.chosen == "int8"
     assert misses(found, "pruned") == ["bound of the drop", "planned power"]

@@ -46,3 +46,13 @@ def test_a_column_that_no_model_reads_is_refused_with_those_there_are(column: st
 def test_numbers_need_values() -> None:
     with pytest.raises(SettingsError, match="doors"):
         rows(column="doors")
+
+
+@pytest.mark.parametrize(("values", "categories"), [([8, 0.5], ("0.5", "8")), ([True, False], ("false", "true"))])
+def test_values_of_a_category_are_spelled_as_preparation_spells_them(values: list[object],
+                                                                     categories: tuple[str, ...]) -> None:
+    schema = Schema(columns=SCHEMA.columns, task="binary",
+                    target=Column(name="y", kind="category", dtype="string", categories=categories))
+    part = SliceSettings.model_validate({"column": "y", "values": values})
+    found = {name: mask.tolist() for name, mask in members(FRAME[:2], np.array([0, 1]), schema, part)}
+    assert found == {f"y={categories[1]}": [False, True], f"y={categories[0]}": [True, False]}

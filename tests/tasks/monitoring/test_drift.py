@@ -116,3 +116,9 @@ def test_the_picture_is_the_same_for_the_same_finding() -> None:
     assert figure(found) == figure(found)
     assert figure(found).startswith("<svg")
     assert "town (psi)" in figure(found)
+
+
+def test_a_name_with_dollars_is_no_formula() -> None:
+    found = drift_of(draw(1, 500), draw(2, 100))
+    odd = found.model_copy(update={"columns": (found.columns[0].model_copy(update={"column": "cost ($%$)"}),)})
+    assert "cost ($%$)" in figure(odd)

@@ -99,3 +99,11 @@ def test_a_finding_is_kept_with_its_picture(live: Release, mixed: PreparedData, 
     assert "(20260301T120000Z.svg)" in file.read_text()
     assert file.with_suffix(".svg").read_text().startswith("<svg")
     assert type(found).model_validate_json(file.with_suffix(".json").read_text()) == found
+
+
+def test_rows_of_a_later_version_do_not_hide_those_of_the_one_gone_back_to(live: Release, mixed: PreparedData,
+                                                                         shelf: Store) -> None:
+    log(live, mixed, shelf, rows=60)
+    log(live.model_copy(update={"version": 2}), mixed, shelf, at=NOON + timedelta(hours=1), rows=60)
+    found = watch(live, SETTINGS.model_copy(update={"rows": 60}), Store(), at=NOON + timedelta(hours=2))
+    assert (found.rows, found.drift is not None) == (60, True)
