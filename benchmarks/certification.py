@@ -229,7 +229,8 @@ class Seldom(NamedTuple):
 
 
 SELDOM = (Seldom("brier", 0.01, 1.0, 0.01), Seldom("log_loss", 0.161, 1.0, 0.01),
-          Seldom("balanced_accuracy", 0.1, 0.05, 0.2), Seldom("f1", 0.11, 0.05, 0.35), Seldom("roc_auc", 0.1, 0.05, 0.2))
+          Seldom("balanced_accuracy", 0.1, 0.05, 0.2), Seldom("f1", 0.11, 0.05, 0.35),
+          Seldom("roc_auc", 0.1, 0.05, 0.2))
 
 
 def seldom(tests: int) -> Iterator[Figure]:

@@ -70,3 +70,27 @@ def test_budgets_read_as_limits():
     assert sentences.budgets(limits) == (
         "throughput at least 9,000 /s; memory at most 64 MB; CPU time per 1,000 at most 50 ms")
     assert sentences.budgets(Budgets()) == "none"
+
+
+def stopped(story):
+    """The first target's release, with another candidate that the gate stopped before it."""
+    target = story.targets[0]
+    first = story.targets[2].verdict
+    return target.model_copy(update={"tried": (first, target.release.verdict)})
+
+
+def test_who_was_stopped_at_the_gate_is_told_where_another_was_released(story):
+    target = stopped(story)
+    assert target.tried[0].candidate != target.release.candidate
+    assert sentences.fate(target, target.tried[0].candidate) == "tried at the gate; certification: inconclusive"
+    assert sentences.fate(target, target.release.candidate) == "released v3"
+    for text in (sentences.outcome(target), sentences.decided(story, target)):
+        assert text.startswith(f"{target.tried[0].candidate}, chosen first, was not certified (inconclusive: on ")
+        assert "; released v3" in text
+
+
+@pytest.mark.parametrize(("times", "words"), [(1, "used once"), (2, "used for 2 candidates in turn")])
+def test_how_often_the_test_rows_were_used_is_said(story, times, words):
+    target = stopped(story)
+    told = " ".join(sentences.evidence(target.model_copy(update={"tried": target.tried[-times:]})))
+    assert words in told
