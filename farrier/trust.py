@@ -9,7 +9,10 @@ def trusted(project: str | None, named: tuple[Path, ...]) -> tuple[Path, ...]:
     """The public keys that a package must be signed with: those named, those of the project's settings, or our own."""
     from tasks.deployment.signing import trusted_keys
 
-    return trusted_keys(named or _configured(project))
+    if named or not project:
+        return trusted_keys(named)
+    configured, own = _configured(project)
+    return trusted_keys(configured, own=own)
 
 
 def packages(subject: str, target: str | None) -> tuple[dict[Path, str | None], str | None]:
@@ -29,11 +32,13 @@ def packages(subject: str, target: str | None) -> tuple[dict[Path, str | None], 
     return {path_of(r.package): r.package.sha256 for r in found or [served(subject, target)]}, subject
 
 
-def _configured(project: str | None) -> tuple[Path, ...]:
+def _configured(project: str) -> tuple[tuple[Path, ...], bool]:
+    """The keys that a project's settings name, and whether our own count where there are none."""
     from conf.settings import load
     from tasks.errors import UnknownProject
 
     try:
-        return load(project).deployment.trusted_keys if project else ()
+        deployment = load(project).deployment
     except UnknownProject:  # released once, and its settings are gone: this machine's own keys are left
-        return ()
+        return (), True
+    return deployment.trusted_keys, deployment.trust_own_key

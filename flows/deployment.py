@@ -25,7 +25,7 @@ from tasks.deployment.packaging import Lineage
 from tasks.deployment.runtimes import NEVER
 from tasks.deployment.selection import Selection
 from tasks.deployment.settings import DeploymentSettings
-from tasks.deployment.signing import signer
+from tasks.deployment.signing import signer, trusted_keys
 from tasks.deployment.steps import certify, measure, pack, release, select
 from tasks.deployment.target import Target, threads_of
 from tasks.entries import Attachment
@@ -135,7 +135,8 @@ def _released(
         return _stopped(target, passed, story, refused)
     _announce(packed, verdict, measured, candidate, work)
     try:
-        made = release(packed.result, verdict, measured, work.lineage.run, work.settings.trusted_keys)
+        keys = trusted_keys(work.settings.trusted_keys, own=work.settings.trust_own_key)
+        made = release(packed.result, verdict, measured, work.lineage.run, keys)
     except DeploymentError as refused:
         post(work.run.tracking_uri, [release_refused(work.run, target.name, str(refused))])
         return _stopped(target, passed, story, refused)
@@ -201,7 +202,8 @@ def never_released(target: Target, selection: Selection) -> Refusal:
 
 def _rules(work: Work) -> DeploymentSettings:
     """What selecting and certifying depend on: how long was measured is no part of it."""
-    return work.settings.model_copy(update={"measurement": type(work.settings.measurement)(), "trusted_keys": ()})
+    return work.settings.model_copy(update={
+        "measurement": type(work.settings.measurement)(), "trusted_keys": (), "trust_own_key": True})
 
 
 def _named(candidates: Sequence[Candidate], name: str) -> Candidate:

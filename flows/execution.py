@@ -13,6 +13,7 @@ from conf.settings import Settings
 from flows import run as runs
 from flows.checking import check
 from flows.server import prefect_server
+from tasks.deployment.signing import require_trusted
 from tasks.processes import cool_down, stop_all, warm_up
 from tasks.stopping import stoppable, undisturbed
 from tasks.store import Store, state
@@ -26,6 +27,8 @@ def execute(settings: Settings, *, only: str | None = None, start: str | None = 
     """Run the pipeline of a project to its end; raises what stopped it."""
     check(settings)
     run = runs.begin(settings.project, tracking_uri=settings.tracking.uri, only=only, start=start)
+    if run.goes_past("optimization"):
+        require_trusted(settings.deployment.trusted_keys, own=settings.deployment.trust_own_key)
     first = not any(summary.status != "running" for summary in runs.summaries(settings.project))
     with stoppable(stop_all), warm(at_once=first), alone(settings.project):
         say("preparing", "starting the Prefect server and MLflow")

@@ -65,4 +65,5 @@ class DeploymentSettings(Record):
     resamples: int = Field(10_000, ge=1000, description="of the bootstrap, for metrics other than accuracy")
     seed: int = Field(0, description="of the bootstrap")
     measurement: MeasurementSettings = MeasurementSettings()
-    trusted_keys: tuple[Path, ...] = Field((), description="PEM files of the public keys that may sign; none: our own")
+    trusted_keys: tuple[Path, ...] = Field((), description="PEM files of the public keys that may sign")
+    trust_own_key: bool = Field(True, description="where none is named, those of this machine may; false: none may")

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from filelock import FileLock
 
-from serving.signature import key_id
+from serving.signature import SignatureError, key_id, read_keys
 from tasks.errors import DeploymentError
 from tasks.store import finished, home, whole_or_nothing
 
@@ -50,15 +50,39 @@ def signer() -> str:
     return key_id(signing_key().public_key())
 
 
-def trusted_keys(named: Sequence[Path] = ()) -> tuple[Path, ...]:
-    """The public keys that packages must be signed with: those named, or all that this machine trusts.
+def trusted_keys(named: Sequence[Path] = (), *, own: bool = True) -> tuple[Path, ...]:
+    """The public keys that packages must be signed with: those named, or where `own` allows it all of this machine's.
 
-    Raises DeploymentError for a named file that is not there.
+    Raises DeploymentError for a named file that is not there, and where no key is left.
     """
     if gone := [str(path) for path in named if not path.is_file()]:
         raise DeploymentError(f"the trusted key {', '.join(gone)} is not there. Copy the public key of the machine "
                               f"that packs (FARRIER_HOME/keys/trusted) to that place, or name another.")
+    if not named and not own:
+        raise DeploymentError("no key is trusted: this profile trusts only those that deployment.trusted_keys names, "
+                              "and it names none. Name the public key of the machine that packs.")
     return tuple(named) or tuple(finished(keys_folder() / "trusted", "*.pem"))
+
+
+def require_trusted(named: Sequence[Path], *, own: bool) -> None:
+    """Refuse a run on a machine whose packages would be refused at their release.
+
+    Raises DeploymentError, with the setting that mends it, where this machine's key is not among those named.
+    """
+    key = signer()
+    if (own and not named) or key in _ids(named):
+        return
+    what = f"which is not among {', '.join(map(str, named))}" if named else "and no key is named"
+    paths = ", ".join(map(str, (*named, keys_folder() / "trusted" / f"{key}.pem")))
+    raise DeploymentError(f"this machine signs with the key {key}, {what} in deployment.trusted_keys: nothing that it "
+                          f"packs would be released. To trust it: export FARRIER__DEPLOYMENT__TRUSTED_KEYS='[{paths}]'")
+
+
+def _ids(named: Sequence[Path]) -> set[str]:
+    try:
+        return {key_id(key) for key in read_keys(trusted_keys(named) if named else ())}
+    except SignatureError as problem:
+        raise DeploymentError(f"deployment.trusted_keys: {problem}") from None
 
 
 def _make(file: Path) -> None:

@@ -107,6 +107,12 @@ def test_what_a_service_names_is_there(name):
     assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys()
 
 
+def test_the_worker_trusts_the_keys_that_it_is_given():
+    told = SERVICES["worker"]["environment"]
+    assert told["FARRIER_PROFILE"] == "${FARRIER_PROFILE:-production}"
+    assert told["FARRIER__DEPLOYMENT__TRUSTED_KEYS"] is None  # handed through: empty, it would clear a project's
+
+
 def test_the_servers_name_the_database_driver_that_their_image_holds():
     drivers = set(re.findall(r"postgresql\+(\w+)://", (DOCKER / "compose.yaml").read_text("utf-8")))
     assert "postgresql://" not in (DOCKER / "compose.yaml").read_text("utf-8")  # whose driver is SQLAlchemy's choice

@@ -3,11 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from serving.signature import SignatureError, key_id, read_keys
-from tasks.deployment.signing import keys_folder, signing_key, trusted_keys
+from tasks.deployment.signing import keys_folder, require_trusted, signing_key, trusted_keys
 from tasks.errors import DeploymentError
 from tasks.store import Store
 
@@ -44,6 +45,31 @@ def test_named_keys_stand_in_place_of_this_machines(store: Store, tmp_path: Path
     assert trusted_keys([named]) == (named,)
     with pytest.raises(DeploymentError, match=r"absent\.pem is not there"):
         trusted_keys([tmp_path / "absent.pem"])
+
+
+def test_this_machines_key_counts_only_where_it_may(store: Store) -> None:
+    signing_key()
+    with pytest.raises(DeploymentError, match=r"no key is trusted.*deployment\.trusted_keys"):
+        trusted_keys(own=False)
+    assert trusted_keys(trusted_keys(), own=False) == trusted_keys()
+
+
+def test_a_run_that_could_not_release_is_refused_with_the_setting_that_mends_it(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(DeploymentError, match=r"no key is named") as refused:
+        require_trusted((), own=False)
+    (made,) = (keys_folder() / "trusted").glob("*.pem")
+    assert f"FARRIER__DEPLOYMENT__TRUSTED_KEYS='[{made}]'" in str(refused.value)
+    require_trusted([made], own=False)
+    require_trusted((), own=True)
+    other = tmp_path / "other.pem"
+    other.write_bytes(Ed25519PrivateKey.generate().public_key().public_bytes(
+        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    (tmp_path / "no.pem").write_text("nothing")
+    with pytest.raises(DeploymentError, match=r"no\.pem holds no public key"):
+        require_trusted([tmp_path / "no.pem"], own=False)
+    for own in (True, False):
+        with pytest.raises(DeploymentError, match=f"{made.stem}, which is not among"):
+            require_trusted([other], own=own)
 
 
 def test_a_file_without_a_public_key_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+
+from farrier.trust import trusted
+from tasks.deployment.signing import signing_key, trusted_keys
+from tasks.errors import DeploymentError
+from tasks.store import Store
+
+
+def test_commands_believe_what_the_profile_believes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    signing_key()
+    (own,) = trusted_keys()
+    assert trusted("digits", ()) == (own,)
+    monkeypatch.setenv("FARRIER_PROFILE", "production")
+    with pytest.raises(DeploymentError, match="no key is trusted"):
+        trusted("digits", ())
+    assert trusted("digits", (own,)) == (own,)
+    monkeypatch.setenv("FARRIER__DEPLOYMENT__TRUSTED_KEYS", f"[{own}]")
+    assert trusted("digits", ()) == (own,)

@@ -1,0 +1,17 @@
+"""What is refused before a run begins."""
+
+from __future__ import annotations
+
+import pytest
+
+from conf.settings import load
+from flows.execution import execute
+from tasks.errors import DeploymentError
+from tasks.store import Store
+
+
+def test_production_begins_no_run_until_a_key_is_named(store: Store) -> None:
+    with pytest.raises(DeploymentError, match="FARRIER__DEPLOYMENT__TRUSTED_KEYS"):
+        execute(load("digits", ["data.source={kind: file, path: nowhere.csv}"], profile="production"))
+    assert not list((store.root.parent / "state").glob("runs/*/*/summary.json"))
+    assert not (store.root.parent / "state" / "prefect").exists()
