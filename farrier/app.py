@@ -84,7 +84,7 @@ def _explained(problem: Exception) -> int:
 
     if not isinstance(problem, FarrierError | PackageError | SignatureError):
         raise problem
-    _complain(str(problem))
+    _complain(as_called(str(problem)))
     return USAGE if isinstance(problem, SettingsError) else FAILED
 
 
@@ -92,6 +92,15 @@ def command() -> str:
     """How this very command is called from here, to print next commands that work as printed."""
     called = os.path.relpath(sys.argv[0]) if os.path.basename(sys.argv[0]) == "farrier" else ".venv/bin/farrier"  # noqa: PTH119
     return called if not called.startswith("..") else sys.argv[0]
+
+
+def as_called(text: str) -> str:
+    """A message whose `farrier VERB` works as printed: whatever says it need not know how this command is called.
+
+    >>> as_called("Release it: farrier run digits").replace(command(), "PATH/farrier")
+    'Release it: PATH/farrier run digits'
+    """
+    return re.sub(rf"(?<![\w/.-])farrier (?=(?:{'|'.join(VERBS)})\b)", lambda _: f"{command()} ", text)
 
 
 def _complain(text: str) -> None:

@@ -58,7 +58,10 @@ def run(
     from conf.settings import load
     from farrier.display import watching
     from farrier.outcome import show, show_plan
+    from tasks.errors import SettingsError
 
+    if only and start:
+        raise SettingsError(f"choose --only or --from: {only} alone, or {start} and all that follow")
     settings = load(project, option, profile=profile)
     if dry_run:
         return show_plan(settings, json=json)

@@ -41,14 +41,15 @@ def runs(
 
 def _show(found: list) -> None:  # type: ignore[type-arg]
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from farrier.screen import console
+
+    out = console()
     if not found:
         from farrier.app import command
 
-        console.print(f"Nothing ran yet. Begin with: {command()} run digits", highlight=False)
+        out.print(f"Nothing ran yet. Begin with: {command()} run digits", highlight=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("run", "project", "status", "seconds", "champion", "released", "refused"):
@@ -57,4 +58,4 @@ def _show(found: list) -> None:  # type: ignore[type-arg]
         table.add_row(one.key, one.project, one.status, f"{one.seconds:.0f}", one.champion,
                       ", ".join(f"{r.target} v{r.version}" for r in one.releases),
                       ", ".join(r.target for r in one.refusals))
-    console.print(table)
+    out.print(table)

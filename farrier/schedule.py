@@ -56,6 +56,8 @@ def schedule(
 
     if sum(map(bool, (cron, every, pause, resume, remove))) > 1:
         raise SettingsError("choose one of --cron, --every, --pause, --resume and --remove")
+    if not project and any((cron, every, pause, resume, remove)):
+        raise SettingsError("say which project: --cron, --every, --pause, --resume and --remove are about one")
     settings = load(project) if project else None
     wanted = _wanted(cron, every)
     with prefect_server():
@@ -112,18 +114,18 @@ def _show(found: list, *, json: bool) -> int:  # type: ignore[type-arg]
         print(json_module.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return 0
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     from farrier.app import command
+    from farrier.screen import console
 
-    console = Console()
+    out = console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("project", "schedule", "when", "state"):
         table.add_column(name)
     for one in found:
         table.add_row(one.project, one.name, one.when, "active" if one.active else "paused")
-    console.print(table if found else "No schedules. Make one: farrier schedule digits --every 24h")
+    out.print(table if found else f"No schedules. Make one: {command()} schedule digits --every 24h")
     if found:
-        console.print(f"A worker starts them when they are due: {command()} worker", highlight=False)
+        out.print(f"A worker starts them when they are due: {command()} worker", highlight=False)
     return 0

@@ -44,15 +44,15 @@ def _facts(target: Target) -> dict[str, object]:
 
 def _show(known: list[Target]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from farrier.screen import console
     from tasks.deployment.hardware import fingerprint
     from tasks.deployment.target import threads_of
     from tasks.report import words
 
-    console, machine = Console(), fingerprint()
-    console.print(f"This machine: {machine.cpu}, {machine.cores} cores, {words.size(machine.memory_bytes)}; "
+    out, machine = console(), fingerprint()
+    out.print(f"This machine: {machine.cpu}, {machine.cores} cores, {words.size(machine.memory_bytes)}; "
                   f"{' '.join(machine.isa)}", highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("target", "runtime", "threads", "scenario", "budgets", "here"):
@@ -63,4 +63,4 @@ def _show(known: list[Target]) -> None:
                                               else "build, measure; a reference, never released")
         table.add_row(target.name, target.runtime.kind, str(threads_of(target)), target.scenario, budgets or "none",
                       here)
-    console.print(table)
+    out.print(table)

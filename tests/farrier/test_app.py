@@ -51,6 +51,10 @@ def test_every_verb_has_help_with_examples_and_speaks_json(verb: str, tmp_path: 
     (("run", "digits", "-o", "optimization.recipes=[{name: a/b, chain: [{kind: keep}]}]"), 2, "'a/b'"),
     (("run", "digits", "--profile", "nowhere"), 2, "there is no profile"),
     (("schedule", "digits", "--every", "soon"), 2, "30m, 6h or 1d"),
+    (("schedule", "digits", "--cron", "nonsense"), 2, "five fields"),
+    (("schedule", "--pause"), 2, "say which project"),
+    (("schedule", "--every", "6h"), 2, "say which project"),
+    (("run", "digits", "--only", "data", "--from", "training"), 2, "--only or --from"),
     (("report", "digits"), 1, "has a report"),
 ])
 def test_a_mistake_is_said_with_its_exit_code_and_no_traceback(
@@ -73,6 +77,17 @@ def test_a_target_whose_extra_is_not_installed_is_refused_with_the_command(
     with pytest.raises(MissingExtra, match=said):
         run("digits", dry_run=dry_run)
     assert not list(tmp_path.rglob("*")), "nothing was begun"
+
+
+@pytest.mark.parametrize(("words", "following"), [
+    (("run", "nowhere"), "new nowhere --data"),
+    (("report", "digits"), "runs digits"),
+    (("predict", "digits", "rows.csv"), "run digits"),
+    (("schedule",), "schedule digits --every"),
+])
+def test_a_next_command_works_as_printed(words: tuple[str, ...], following: str, tmp_path: Path) -> None:
+    done = farrier(*words, home=tmp_path)
+    assert f".venv/bin/farrier {following}" in done.stdout + done.stderr
 
 
 def test_a_dry_run_says_what_would_be_run_and_runs_nothing(tmp_path: Path) -> None:
