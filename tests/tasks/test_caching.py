@@ -54,7 +54,10 @@ def test_a_stage_depends_on_its_own_code_and_on_the_stages_below(monkeypatch: py
     own = digests()
     (tmp_path / "requirements.lock").write_text("torch==2")
     versions = digests()
+    monkeypatch.setattr(caching, "version", lambda name: f"another {name}")
+    builds = digests()
     code_digest.cache_clear()
     assert own[0] == before[0]
     assert own[1] != before[1]
     assert versions[0] != own[0]
+    assert builds[0] != versions[0]
