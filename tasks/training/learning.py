@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -101,12 +104,35 @@ def train_network(module: nn.Module, X: NDArray[np.float32], y: NDArray[Any], *,
               else _soft(X, soft_targets, device, temperature))
     exam = None if X_val is None or y_val is None else _hard(X_val, y_val, device)
     size = batch or batch_size(len(X))
-    with torch.random.fork_rng(devices=[device] if device == "cuda" else []):
+    with torch.random.fork_rng(devices=[device] if device == "cuda" else []), _repeatable(device):
         torch.manual_seed(seed)
         stepper = _stepper(network, lr, weight_decay, epochs * math.ceil(len(X) / size), batch=size, augment=augment,
                            generator=torch.Generator().manual_seed(seed))
         _learn(network, lesson, exam, epochs, stepper)
     return network.cpu().eval()
+
+
+@contextmanager
+def _repeatable(device: str) -> Iterator[None]:
+    """On CUDA, kernels that add up in the same order each time; the CPU's do so at a given number of threads.
+
+    Only there: torch loads its compiler for this, which takes seconds. The kernel of a maximum's gradient is called not
+    repeatable since windows may overlap, and ours do not: so torch warns, where it could refuse.
+    """
+    import torch
+
+    if device != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its first product
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=True)
 
 
 def _stepper(network: nn.Module, lr: float, weight_decay: float, steps: int, **how: Any) -> Stepper:

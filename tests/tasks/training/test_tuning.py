@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
 from tasks.errors import SettingsError, TrainingError
 from tasks.records import PreparedData, TrainedModel
 from tasks.store import Store
 from tasks.training import metrics, tuning
-from tasks.training.families import AnyFamily, Cnn, Constant, Forest, Linear, Mlp
+from tasks.training.families import AnyFamily, Boosting, Cnn, Constant, Forest, Linear, Mlp
 from tasks.training.folds import fold
 from tasks.training.settings import TrainingSettings
 from tasks.training.tuning import Attempt, _beats, search, tune
@@ -16,15 +17,29 @@ from tasks.training.tuning import Attempt, _beats, search, tune
 QUICK = TrainingSettings(trials=3)
 
 
-@pytest.mark.parametrize("settings", [
-    {"kind": "forest", "trees": 20},
-    {"kind": "boosting", "iterations": 20, "trials": 2},
-    {"kind": "mlp", "hidden": [16], "epochs": 5},
-], ids=lambda settings: settings["kind"])
-def test_the_same_seed_gives_the_same_bytes_in_every_process(settings: dict[str, object], mixed: PreparedData,
-                                                             store: Store) -> None:
-    family = TypeAdapter(AnyFamily).validate_python(settings)
-    assert tune(family, mixed, QUICK, store) == tune(family, mixed, QUICK, store)
+REPEATED: dict[str, AnyFamily] = {
+    "constant": Constant(), "linear": Linear(), "forest": Forest(trees=20),
+    "boosting": Boosting(iterations=20, trials=2), "mlp": Mlp(hidden=(16,), epochs=5),
+    "cnn": Cnn(channels=(4, 8), epochs=2)}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("kind", [member.model_fields["kind"].default for member in get_args(get_args(AnyFamily)[0])])
+def test_the_same_seed_and_threads_give_the_same_bytes_in_every_process(kind: str, threads: int, store: Store,
+                                                                        request: pytest.FixtureRequest) -> None:
+    family, conf = REPEATED[kind], QUICK.model_copy(update={"threads": threads})
+    prepared = request.getfixturevalue("digits" if kind == "cnn" else "mixed")
+    assert tune(family, prepared, conf, store) == tune(family, prepared, conf, store)
+
+
+@pytest.mark.parametrize("kind", ["mlp", "cnn"])
+def test_an_accelerator_gives_the_same_bytes_again(kind: str, digits: PreparedData, store: Store) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("needs an accelerator, and torch sees no CUDA device here")
+    conf = QUICK.model_copy(update={"device": "cuda"})
+    assert tune(REPEATED[kind], digits, conf, store) == tune(REPEATED[kind], digits, conf, store)
 
 
 def test_the_seed_makes_a_difference(mixed: PreparedData, store: Store) -> None:
