@@ -18,7 +18,8 @@ class TrainingSettings(Record):
 
     families: tuple[AnyFamily, ...] = Field(EVERY_FAMILY, min_length=1, description="unsuitable ones are skipped")
     primary: str = Field("accuracy", description="the metric that decides")
-    trials: int = Field(8, ge=1, description="hyper-parameters tried in each family that has no number of its own")
+    trials: int = Field(8, ge=1, description="hyper-parameters tried in each family that has no number of its own, as "
+                                             "linear; more for another: {kind: forest, trials: 20}")
     seconds: float = Field(300, gt=0, description="no further trial starts after so long. A safety only: what is cut "
                                                   "off by the clock cannot be repeated bit for bit")
     seed: int = Field(0, ge=0, lt=2**32)
