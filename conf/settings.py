@@ -83,6 +83,7 @@ class Settings(Record):
     """Everything that a run of one project needs to know."""
 
     project: str
+    profile: str = "local"
     description: str = ""
     data: DataSettings
     training: TrainingSettings
@@ -134,7 +135,7 @@ def _layers(project: str, options: Sequence[str], profile: str | None) -> Iterat
     for stage in STAGES:
         yield f"conf/{stage}.yaml", {stage: read_yaml(CONF / f"{stage}.yaml")}
     name = profile or os.environ.get("FARRIER_PROFILE") or "local"
-    yield f"conf/profiles/{name}.yaml", _profile(name)
+    yield f"conf/profiles/{name}.yaml", {"profile": name, **_profile(name)}
     file = _project_file(project)
     yield shown(file), {"project": project, **read_yaml(file)}
     for option in options:

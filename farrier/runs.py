@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import logging
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -30,8 +31,10 @@ def runs(
 
     """
     from flows.run import summaries
+    from tasks.telling import heard
 
-    found = summaries(project)[:limit]
+    with heard(logging.StreamHandler()):
+        found = summaries(project)[:limit]
     if json:
         print(json_module.dumps([summary.model_dump(mode="json") for summary in found], indent=1))
         return 0

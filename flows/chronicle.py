@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,25 +11,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import pyarrow.parquet as pq
 import yaml
 
 from conf.settings import Settings
 from flows import publishing
+from flows.aftermath import close_killed
 from flows.deployment import Deployed
+from flows.picturing import answered
 from flows.run import Run, Status, Summary, code_commit, now, write
 from flows.training import Trained
 from tasks.addresses import pages_of_mlflow
-from tasks.data import preparation
 from tasks.deployment.packaging import Lineage
-from tasks.entries import Attachment, Entry
+from tasks.entries import Attachment, Ending, Entry
 from tasks.optimization.attribution import attribute
 from tasks.records import Candidate, Failed, Measurement, PreparedData, Record
+from tasks.report.markdown import summary_markdown
 from tasks.report.page import render
 from tasks.report.story import Attribution, Story
 from tasks.report.story import Lineage as StoryLineage
-from tasks.store import Store, whole_or_nothing
+from tasks.store import Store, held, whole_or_nothing
 from tasks.telling import heard
 from tasks.tracking import Tracking
 
@@ -68,6 +68,7 @@ class Chronicle:
         self.settings, self.run, self.tally = settings, run, tally
         self.started, self._clock = now(), time.monotonic()
         self.tracking = Tracking(run.tracking_uri)
+        close_killed(run.project, self.tracking)
         self.lineage = Lineage(project=settings.project, commit=code_commit(), settings=settings.digest(),
                                run=self._open())
         self.progress = publishing.Progress(stages=4)
@@ -82,13 +83,24 @@ class Chronicle:
         self.progress.advance()
         return next(iter(stage.values()))
 
+    def keep(self, deployed: Deployed) -> None:
+        """Keep what happened on one target, whatever becomes of those after it."""
+        self.outcome = self.outcome.model_copy(update={"deployed": (*self.outcome.deployed, deployed)})
+
     def end(self, status: Status, error: str = "") -> None:
-        """Write the report and the summary, and tell MLflow how it ended."""
-        report = self._report() if self.outcome.deployed else None
-        summary = self._summary(status, report, error)
-        self.outcome = self.outcome.model_copy(update={"summary": summary})
-        write(summary)
-        self._tell(summary, report)
+        """Write the summary and the report, and tell MLflow how it ended."""
+        report = None
+        self._conclude(status, error)  # first: what was released is released, whatever becomes of the report
+        try:
+            if self.outcome.deployed:
+                report = self._report()
+                self._conclude(status, error, report)
+        finally:
+            self._tell(self.outcome.summary, report)
+
+    def _conclude(self, status: Status, error: str, report: Path | None = None) -> None:
+        self.outcome = self.outcome.model_copy(update={"summary": self._summary(status, report, error)})
+        write(self.outcome.summary)
 
     def verdict(self) -> Status:
         """How a run that came to its end ended."""
@@ -109,24 +121,24 @@ class Chronicle:
                 "mlflow.note.content": f"Prefect flow run: {publishing.flow_run_url()}"}
 
     def _tell(self, summary: Summary, report: Path | None) -> None:
-        failed = {"failed": "FAILED", "interrupted": "KILLED"}
+        status = {"failed": "FAILED", "interrupted": "KILLED"}.get(summary.status, "FINISHED")
         attachments = [Attachment(name="settings.yaml", text=_yaml(self.settings))]
         if report is not None:
             attachments.append(Attachment(name="report.html", artifact=Store().put(report)))
         self.tracking.post(Entry(
-            key=self.run.key, experiment=self.run.project, name=self.run.key,
-            status=failed.get(summary.status, "FINISHED"), tags=self._tags(summary.status),
-            params={"profile": os.environ.get("FARRIER_PROFILE", "local"), "targets": ",".join(
-                target.name for target in self.settings.targets)},
+            key=self.run.key, experiment=self.run.project, name=self.run.key, status=status,
+            tags=self._tags(summary.status),
+            params={"profile": self.settings.profile,
+                    "targets": ",".join(target.name for target in self.settings.targets)},
             metrics={"seconds": summary.seconds, "released": float(len(summary.releases)),
                      "refused": float(len(summary.refusals)), "reused": float(summary.reused)},
-            attachments=tuple(attachments)))
+            attachments=tuple(attachments)), Ending(experiment=self.run.project, run=self.run.key, status=status))
 
     def _summary(self, status: Status, report: Path | None = None, error: str = "") -> Summary:
         outcome = getattr(self, "outcome", None)
         deployed = outcome.deployed if outcome else ()
         return Summary(
-            key=self.run.key, project=self.run.project, status=status, started=self.started, pid=os.getpid(),
+            key=self.run.key, project=self.run.project, status=status, started=self.started,
             seconds=round(time.monotonic() - self._clock, 1), error=error, report=str(report or ""),
             champion=outcome.trained.champion.family if outcome and outcome.trained else "",
             releases=tuple(each.story.release for each in deployed if each.story.release),
@@ -135,9 +147,10 @@ class Chronicle:
             reused=len(self.tally.reused), made=len(self.tally.made))
 
     def _report(self) -> Path:
-        page = self.run.folder / "report.html"
+        page, story = self.run.folder / "report.html", self.story()
         with whole_or_nothing(page) as partial:
-            partial.write_text(render(self.story()), encoding="utf-8")
+            partial.write_text(render(story), encoding="utf-8")
+        publishing.markdown("summary", summary_markdown(story))
         publishing.link("report", page.as_uri(), "the report of this run")
         return page
 
@@ -168,22 +181,16 @@ class Chronicle:
         certified = next((each for each in self.outcome.deployed if each.answers and each.story.verdict), None)
         if certified is None or certified.answers is None or certified.story.verdict is None:
             return {}
-        answers = np.load(store.fetch(certified.answers))
-        truth = preparation.target(preparation.load(prepared.test, store), prepared.data_schema)
+        shown = answered(certified.answers, prepared, store)
         name = certified.story.release.candidate if certified.story.release else certified.story.verdict.candidate
-        if prepared.data_schema.task == "regression":
-            pairs = tuple((float(t), float(a)) for t, a in zip(truth, answers, strict=True))
-            return {"pictured": name, "residuals": pairs}
-        counts = np.zeros((len(prepared.data_schema.classes),) * 2, dtype=int)
-        np.add.at(counts, (truth.astype(int), answers.argmax(axis=1)), 1)
-        return {"pictured": name, "confusion": tuple(tuple(int(n) for n in row) for row in counts)}
+        return {"pictured": name, "confusion": shown.confusion, "residuals": shown.residuals}
 
 
 @contextmanager
 def chronicled(settings: Settings, run: Run) -> Iterator[Chronicle]:
     """Tell the story of the block: how it ended is written down whatever ends it."""
     tally = Tally()
-    with heard(tally, publishing.Logs()):
+    with heard(tally, publishing.Logs()), held(run.folder):
         chronicle = Chronicle(settings, run.model_copy(update={"flow_run": publishing.flow_run_id()}), tally)
         try:
             yield chronicle

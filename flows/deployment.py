@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from prefect import flow
 
 from flows import publishing
 from flows.gathering import Made, one
+from flows.picturing import answered, pictures
 from flows.recording import (
     open_stage,
     post,
@@ -45,6 +46,7 @@ from tasks.records import (
 )
 from tasks.report.markdown import deployment_markdown
 from tasks.report.story import TargetStory
+from tasks.store import Store
 from tasks.telling import say
 from tasks.tracking import Tracking
 
@@ -74,20 +76,35 @@ class Work(Record):
 @flow(name="deployment", flow_run_name="deployment {run.project}")
 def deployment(
     candidates: tuple[Candidate | Failed, ...], trained: Trained, prepared: PreparedData, settings: DeploymentSettings,
-    targets: tuple[Target, ...], lineage: Lineage, run: Run,
+    targets: tuple[Target, ...], lineage: Lineage, run: Run, keep: Callable[[Deployed], None],
 ) -> tuple[Deployed, ...]:
-    """Find, for each target, the best model that it can afford; targets are measured one after the other."""
+    """Find, for each target, the best model that it can afford; targets are measured one after the other.
+
+    `keep` is told of each as soon as it is done: an error on the next one takes nothing away from it.
+    """
     made = tuple(candidate for candidate in candidates if isinstance(candidate, Candidate))
     work = Work(candidates=made, champion=trained.champion, prepared=prepared, settings=settings, lineage=lineage,
                 run=run)
     say("stage", "deployment", steps=5 * len(targets))
     open_stage(run, "deployment")
-    done = tuple(_deploy(target, work) for target in targets)
-    text = "\n\n".join(deployment_markdown(each.story, trained.champion.primary) for each in done)
+    done: list[Deployed] = []
+    try:
+        for target in targets:
+            done.append(_deploy(target, work))
+            keep(done[-1])
+    except Exception:
+        _tell(run, done, trained.champion.primary, whole=False)
+        raise
+    _tell(run, done, trained.champion.primary, whole=True)
+    return tuple(done)
+
+
+def _tell(run: Run, done: Sequence[Deployed], primary: str, *, whole: bool) -> None:
+    """The stage's result in both UIs, as far as it came."""
+    text = "\n\n".join(deployment_markdown(each.story, primary) for each in done)
     publishing.markdown("deployment", text)
     record_deployment(run, sum(each.story.release is not None for each in done),
-                      sum(each.story.refusal is not None for each in done), text)
-    return done
+                      sum(each.story.refusal is not None for each in done), text, whole=whole)
 
 
 def _deploy(target: Target, work: Work) -> Deployed:
@@ -133,7 +150,7 @@ def _released(
                      refresh=work.refresh)
     except DeploymentError as refused:
         return _stopped(target, passed, story, refused)
-    _announce(packed, verdict, measured, candidate, work)
+    _announce(packed, passed, measured, candidate, work)
     try:
         keys = trusted_keys(work.settings.trusted_keys, own=work.settings.trust_own_key)
         made = release(packed.result, verdict, measured, work.lineage.run, keys)
@@ -153,16 +170,17 @@ def _stopped(target: Target, passed: Certified, story: TargetStory, refused: Dep
 
 
 def _announce(
-    packed: Made[Artifact], verdict: Verdict, measured: Measurement, candidate: Candidate, work: Work
+    packed: Made[Artifact], passed: Certified, measured: Measurement, candidate: Candidate, work: Work
 ) -> None:
     """Tell MLflow of a release that is about to be; raises TrackingUnavailable where it cannot be told."""
-    package = packed.result
+    package, verdict = packed.result, passed.verdict
     draft = Release(project=work.run.project, target=measured.target, version=0, candidate=candidate.name,
                     package=package, verdict=verdict, measurement=measured, created="")
     files = tuple(Attachment(name=f"release/{n}", text=_text(package, n)) for n in ("card.md", "manifest.json"))
     verdict_text = Attachment(name="release/verdict.json", text=verdict.model_dump_json(indent=1))
-    post(work.run.tracking_uri, [release_to_be(work.run, draft, candidate, (*files, verdict_text), work.prepared,
-                                               packed.reused)])
+    shown = pictures("release", answered(passed.answers, work.prepared, Store()))
+    post(work.run.tracking_uri, [release_to_be(
+        work.run, draft, candidate, (*files, verdict_text, *shown), work.prepared, packed.reused)])
     Tracking(work.run.tracking_uri).require_delivered()
 
 
@@ -184,7 +202,14 @@ def _story(target: Target, measured: tuple[Measurement | Failed, ...], chosen: S
 
 def _record(target: Target, measured: Made[list[Measurement | Failed]], done: Deployed, work: Work) -> None:
     record_target(work.run, target.name, measured, {c.name: c for c in work.candidates}, outcomes_of(done.story),
-                  work.champion.primary)
+                  work.champion.primary, _refused_pictures(done, work))
+
+
+def _refused_pictures(done: Deployed, work: Work) -> dict[str, tuple[Attachment, ...]]:
+    """Where the answers of a candidate that certification refused go wrong; of a released one, its own run shows it."""
+    if done.answers is None or done.story.verdict is None or done.story.release is not None:
+        return {}
+    return {done.story.verdict.candidate: pictures("measurement", answered(done.answers, work.prepared, Store()))}
 
 
 def outcomes_of(story: TargetStory) -> dict[str, str]:

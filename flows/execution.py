@@ -34,9 +34,12 @@ def execute(settings: Settings, *, only: str | None = None, start: str | None = 
         say("preparing", "starting the Prefect server and MLflow")
         Store().sweep()
         with prefect_server(lambda: _import(settings, first=first)):
+            from prefect import tags
+
             from flows.pipeline import pipeline
 
-            return pipeline.with_options(task_runner=settings.orchestration.task_runner())(settings, run)
+            with tags(run.key):
+                return pipeline.with_options(task_runner=settings.orchestration.task_runner())(settings, run)
 
 
 @contextmanager

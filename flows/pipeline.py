@@ -40,4 +40,4 @@ def _stages(settings: Settings, chronicle: Chronicle) -> None:
     if not run.goes_past("optimization"):
         return
     chronicle.note(deployed=deployment.with_options(task_runner=runner)(
-        candidates, trained, prepared, settings.deployment, settings.targets, chronicle.lineage, run))
+        candidates, trained, prepared, settings.deployment, settings.targets, chronicle.lineage, run, chronicle.keep))

@@ -24,7 +24,7 @@ from tasks.records import (
     Release,
     TrainedModel,
 )
-from tasks.report.markdown import data_markdown
+from tasks.report.markdown import data_markdown, optimization_markdown, training_markdown
 from tasks.tracking import Tracking
 
 
@@ -55,7 +55,9 @@ def record_training(
     """The training stage and a run for each family's best."""
     stage = _stage(run, "training", datasets=_datasets(prepared), tags={"farrier.champion": champion.family},
                    params={"families": ",".join(made.result.family for made in models), "primary": champion.primary},
-                   metrics=_numbers({champion.primary: champion.quality}))
+                   metrics=_numbers({champion.primary: champion.quality}), attachments=(Attachment(
+                       name="training/summary.md",
+                       text=training_markdown(tuple(made.result for made in models), champion.family)),))
     post(run.tracking_uri, [stage, *(_model(run, made, champion) for made in models)])
 
 
@@ -63,13 +65,15 @@ def record_optimization(run: Run, made: Sequence[Made[Candidate | Failed]], prep
     """The optimization stage and a run for each candidate, the failed ones with their reason."""
     stage = _stage(run, "optimization", datasets=_datasets(prepared),
                    metrics={"candidates": float(sum(isinstance(one.result, Candidate) for one in made)),
-                            "failed": float(sum(isinstance(one.result, Failed) for one in made))})
+                            "failed": float(sum(isinstance(one.result, Failed) for one in made))},
+                   attachments=(Attachment(name="optimization/summary.md",
+                                           text=optimization_markdown(tuple(one.result for one in made))),))
     post(run.tracking_uri, [stage, *(_candidate(run, one) for one in made)])
 
 
 def record_target(
     run: Run, target: str, measured: Made[list[Measurement | Failed]], candidates: dict[str, Candidate],
-    outcomes: dict[str, str], primary: str,
+    outcomes: dict[str, str], primary: str, pictures: dict[str, tuple[Attachment, ...]],
 ) -> None:
     """A run for each candidate on a target: latency, throughput, cost and quality side by side.
 
@@ -77,7 +81,8 @@ def record_target(
     """
     alias = served_alias(run.project, target)
     post(run.tracking_uri, [*(
-        _measurement(run, one, candidates[one.candidate], outcomes.get(one.candidate, ""), primary, measured.reused)
+        _measurement(run, one, candidates[one.candidate], outcomes.get(one.candidate, ""), primary, measured.reused,
+                     pictures.get(one.candidate, ()))
         if isinstance(one, Measurement) else _unmeasured(run, target, one) for one in measured.result),
         *([alias] if alias else [])])
 
@@ -87,9 +92,10 @@ def open_stage(run: Run, stage: str) -> None:
     post(run.tracking_uri, [_stage(run, stage, status="RUNNING")])
 
 
-def record_deployment(run: Run, released: int, refused: int, text: str) -> None:
-    """The deployment stage as a whole."""
+def record_deployment(run: Run, released: int, refused: int, text: str, *, whole: bool) -> None:
+    """The deployment stage, as a whole or as far as it came."""
     post(run.tracking_uri, [_stage(run, "deployment", metrics={"released": float(released), "refused": float(refused)},
+                                   status="FINISHED" if whole else "FAILED",
                                    attachments=(Attachment(name="deployment/summary.md", text=text),))])
 
 
@@ -181,7 +187,8 @@ def _candidate(run: Run, made: Made[Candidate | Failed]) -> Entry:
 
 
 def _measurement(
-    run: Run, measured: Measurement, candidate: Candidate, outcome: str, primary: str, reused: bool
+    run: Run, measured: Measurement, candidate: Candidate, outcome: str, primary: str, reused: bool,
+    pictures: tuple[Attachment, ...],
 ) -> Entry:
     return Entry(
         key=f"{run.key}/target/{measured.target}/{measured.candidate}", parent=f"{run.key}/deployment",
@@ -191,7 +198,8 @@ def _measurement(
         tags={**_tags("measurement", candidate), "farrier.stage": "deployment", "farrier.target": measured.target,
               "farrier.evidence": measured.evidence, "farrier.outcome": outcome,
               "farrier.machine": measured.fingerprint.digest()},
-        attachments=(Attachment(name="measurement/measurement.json", text=measured.model_dump_json(indent=1)),))
+        attachments=(Attachment(name="measurement/measurement.json", text=measured.model_dump_json(indent=1)),
+                     *pictures))
 
 
 def _unmeasured(run: Run, target: str, failed: Failed) -> Entry:

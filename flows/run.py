@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from tasks.records import Record, Refusal, Release
-from tasks.store import CHECKOUT, home, state, whole_or_nothing
+from tasks.store import CHECKOUT, finished, home, is_held, state, whole_or_nothing
+from tasks.telling import say
 
 Status = Literal["running", "released", "refused", "finished", "failed", "interrupted"]
 STAGES = ("data", "training", "optimization", "deployment")
@@ -47,7 +49,6 @@ class Summary(Record):
     status: Status
     started: str
     seconds: float = 0.0
-    pid: int = 0
     champion: str = ""
     releases: tuple[Release, ...] = ()
     refusals: tuple[Refusal, ...] = ()
@@ -73,11 +74,17 @@ def write(summary: Summary) -> None:
 
 
 def summaries(project: str | None = None) -> list[Summary]:
-    """Every run of a project, or of all, newest first; one whose process is gone is `interrupted`."""
-    folder = home() / "state" / "runs"
-    files = folder.glob(f"{project or '*'}/*/summary.json")
-    read = [Summary.model_validate_json(file.read_text(encoding="utf-8")) for file in files]
-    return sorted((_as_it_is(summary) for summary in read), key=lambda summary: summary.key, reverse=True)
+    """Every run of a project, or of all, newest first; one whose process is gone is `interrupted`.
+
+    A summary that cannot be read is named and left out.
+    """
+    return sorted((_interrupted(summary) if _is_killed(summary) else summary for summary in _kept(project)),
+                  key=lambda summary: summary.key, reverse=True)
+
+
+def killed(project: str) -> list[Summary]:
+    """The runs that were killed and that nobody has noted as interrupted yet; as they should be noted."""
+    return [_interrupted(summary) for summary in _kept(project) if _is_killed(summary)]
 
 
 def now() -> str:
@@ -100,18 +107,18 @@ def _git(*words: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _as_it_is(summary: Summary) -> Summary:
-    gone = summary.status == "running" and not _alive(summary.pid)
-    return summary.model_copy(update={"status": "interrupted"}) if gone else summary
+def _kept(project: str | None) -> Iterator[Summary]:
+    for file in finished(home() / "state" / "runs", f"{project or '*'}/*/summary.json"):
+        try:
+            yield Summary.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            say("unreadable", f"{file} is no summary of a run as this version writes them: it is left out")
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid > 0
+def _is_killed(summary: Summary) -> bool:
+    """Whether it says that it runs, and no process holds its folder: process ids come back, above all in containers."""
+    return summary.status == "running" and not is_held(state("runs", summary.project, summary.key))
 
 
+def _interrupted(summary: Summary) -> Summary:
+    return summary.model_copy(update={"status": "interrupted"})

@@ -70,3 +70,11 @@ class Alias(Record):
     alias: str
     package: str = Field(description="the package's sha256")
     release: int = Field(description="the release's version number, which its registered version carries as a tag")
+
+
+class Ending(Record):
+    """A run that is over: whatever of it is still open is closed with this status."""
+
+    experiment: str
+    run: str = Field(description="the key that its entries' keys begin with")
+    status: str

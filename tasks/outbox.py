@@ -13,12 +13,12 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import TypeAdapter
 
-from tasks.entries import Alias, Entry
+from tasks.entries import Alias, Ending, Entry
 from tasks.errors import StoreFull, TrackingRefused, TrackingUnavailable
 from tasks.store import finished, home, room, whole_or_nothing
 from tasks.telling import say
 
-Posted = Entry | Alias
+Posted = Entry | Alias | Ending
 READER: TypeAdapter[Posted] = TypeAdapter(Posted)
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasks.entries import Alias, Attachment, Entry, LoggedModel, Registration
+from tasks.entries import Alias, Attachment, Ending, Entry, LoggedModel, Registration
 from tasks.errors import CorruptedArtifact, TrackingUnavailable
 from tasks.outbox import Outbox, Posted
 from tasks.store import path_of, state
@@ -97,11 +97,19 @@ class Tracking:
 
     def _try(self, posted: Posted) -> None:
         try:
-            self._point(posted) if isinstance(posted, Alias) else self._send(posted)
+            self._tell(posted)
         except Exception as problem:
             if _is_away(problem):
                 raise TrackingUnavailable(f"MLflow at {self.uri} does not answer") from problem
             raise
+
+    def _tell(self, posted: Posted) -> None:
+        if isinstance(posted, Alias):
+            self._point(posted)
+        elif isinstance(posted, Ending):
+            self._end(posted)
+        else:
+            self._send(posted)
 
     def _send(self, entry: Entry) -> None:
         experiment = self._experiment(entry.experiment)
@@ -227,6 +235,11 @@ class Tracking:
             self.client.set_registered_model_alias(alias.model, alias.alias, version)
         elif self.client.search_registered_models(f"name = '{alias.model}'", max_results=1):
             self.client.delete_registered_model_alias(alias.model, alias.alias)
+
+    def _end(self, over: Ending) -> None:
+        still_open = f"tags.`{KEY}` LIKE '{over.run}%' and attributes.status = 'RUNNING'"
+        for run in self.client.search_runs([self._experiment(over.experiment)], still_open):
+            self.client.set_terminated(run.info.run_id, over.status)
 
 
 def connect(uri: str) -> MlflowClient:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from prefect.client.orchestration import SyncPrefectClient
 
 from tasks.store import finished
+from tasks.tracking import Tracking, embedded_uri
 from tests.conftest import MlflowServer, free_port
 from tests.flows.conftest import PROJECT, Farrier, until
 
@@ -47,7 +49,21 @@ def releases(farrier: Farrier, project: str = "tiny") -> list[dict]:
     return json.loads(farrier("releases", project, "--history", "--json").stdout)
 
 
-def test_a_kill_in_each_stage_costs_only_the_step_at_work(farrier: Farrier, started: Started, home: Path) -> None:
+def still_open(home: Path, server: str) -> list[str]:
+    """The runs that MLflow or Prefect show as running."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FARRIER_HOME", str(home))
+        client = Tracking(embedded_uri()).client
+    experiment = client.get_experiment_by_name("tiny").experiment_id
+    with SyncPrefectClient(server) as prefect:
+        flows = prefect.read_flow_runs(limit=200)
+    return [*(run.info.run_name for run in client.search_runs([experiment], "attributes.status = 'RUNNING'")),
+            *(flow.name for flow in flows if flow.state is not None and flow.state.is_running())]
+
+
+def test_a_kill_in_each_stage_costs_only_the_step_at_work(
+    farrier: Farrier, started: Started, home: Path, server: str
+) -> None:
     for words in ("data: 2 steps", "train linear: done", "optimize linear: done", "select cpu-single-core: done"):
         process = started("run", "tiny")
         until(process, words)
@@ -62,6 +78,8 @@ def test_a_kill_in_each_stage_costs_only_the_step_at_work(farrier: Farrier, star
     assert len(releases(farrier)) == 1
     statuses = [run["status"] for run in json.loads(farrier("runs", "tiny", "--json").stdout)]
     assert statuses == ["released", *["interrupted"] * 4]
+    assert not leftovers(home)
+    assert not still_open(home, server)
 
 
 def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(farrier: Farrier, started: Started, home: Path) -> None:

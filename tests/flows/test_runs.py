@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import ArtifactFilter
 
 from tasks.tracking import Tracking, embedded_uri
 from tests.flows.conftest import PROJECT, Farrier
@@ -47,6 +53,10 @@ def runs_of(tracking: Tracking, key: str) -> list:
             if run.data.tags["farrier.key"].startswith(key)]
 
 
+def pipeline_of(tracking: Tracking, key: str) -> Any:
+    return next(run for run in runs_of(tracking, key) if run.data.tags["farrier.kind"] == "pipeline")
+
+
 def test_a_run_releases_and_writes_its_report(outcome: dict) -> None:
     assert outcome["status"] == "released"
     assert [release["target"] for release in outcome["releases"]] == TARGETS
@@ -73,35 +83,100 @@ def test_mlflow_holds_every_stage_model_candidate_measurement_and_release(outcom
 STAGE_OF = {"model": "/training", "candidate": "/optimization", "target": "/deployment", "release": "/deployment"}
 
 
-@pytest.mark.parametrize(("kind", "metrics", "tags", "artifacts"), [
-    ("pipeline", {"seconds", "released", "refused", "reused"},
-     {"farrier.commit", "farrier.settings", "farrier.flow_run"}, {"settings.yaml", "report.html"}),
-    ("model", {"accuracy", "accuracy_low", "accuracy_high", "size_bytes"},
-     {"farrier.family", "farrier.sha256", "farrier.stage"}, {"model"}),
-    ("candidate", {"quality", "quality_low", "quality_high", "size_bytes", "parity"},
-     {"farrier.recipe", "farrier.parent", "farrier.sha256"}, {"candidate"}),
-    ("measurement", {"accuracy", "latency_p50_ms", "latency_p50_ms_low", "latency_p99_ms_high", "throughput_per_s",
-                     "cpu_s_per_1000", "memory_bytes", "size_bytes"},
-     {"farrier.target", "farrier.evidence", "farrier.machine", "farrier.recipe"}, {"measurement"}),
-    ("release", {"certified_drop", "certified_drop_bound", "margin", "latency_p50_ms"},
-     {"farrier.target", "farrier.verdict", "farrier.data", "farrier.commit", "farrier.flow_run"}, {"release"}),
-])
-def test_each_kind_of_mlflow_run_carries_what_people_look_for(
-    outcome: dict, tracking: Tracking, kind: str, metrics: set[str], tags: set[str], artifacts: set[str]
-) -> None:
-    for run in runs_of(tracking, outcome["key"]):
-        if run.data.tags["farrier.kind"] == kind:
-            assert metrics <= set(run.data.metrics)
-            assert tags <= {name for name, value in run.data.tags.items() if value}
-            assert artifacts <= {file.path for file in tracking.client.list_artifacts(run.info.run_id)}
+def trio(*names: str) -> set[str]:
+    """A metric with its interval."""
+    return {f"{name}{end}" for name in names for end in ("", "_low", "_high")}
 
 
-def test_the_data_stage_leaves_its_validation_and_its_datasets(outcome: dict, tracking: Tracking) -> None:
-    (stage,) = [r for r in runs_of(tracking, outcome["key"]) if r.data.tags.get("farrier.key", "").endswith("/data")]
-    files = {file.path for file in tracking.client.list_artifacts(stage.info.run_id, "data")}
-    assert {"data/expectations.json", "data/profile.json", "data/quarantine.parquet", "data/schema.json"} <= files
-    assert {d.dataset.name for d in stage.inputs.dataset_inputs} == {"snapshot", "train", "validation", "test"}
-    assert all(len(json.loads(d.dataset.source)["sha256"]) == 64 for d in stage.inputs.dataset_inputs)
+TAGS = {"key", "kind"}
+FLOW = {"flow_run", "flow_run_url"}
+RESULT = {"sha256", "reused"}
+OF_CANDIDATE = {"candidate", "recipe", "parent", "family"}
+SETS = {"snapshot", "train", "validation", "test"}
+QUALITIES = trio("accuracy", "balanced_accuracy", "brier", "f1", "log_loss", "roc_auc")
+MEASURED = {*trio("quality", "latency_p50_ms", "latency_p99_ms", "throughput_per_s", "cpu_s_per_1000"),
+            "memory_bytes", "size_bytes", "graph_bytes"}
+FITTED = {"family", "seed", "threads", "trials"}
+HYPER_PARAMETERS = {"constant": set(), "linear": {"strength"}, "forest": {"features", "leaf"}}
+
+
+class Left(NamedTuple):
+    """What one run leaves in MLflow: no more, no less."""
+
+    params: set[str] = set()
+    metrics: set[str] = set()
+    tags: set[str] = set()
+    files: set[str] = set()
+    datasets: set[str] = set()
+    models: int = 0
+
+
+LEFT = {
+    "": Left({"profile", "targets"}, {"seconds", "released", "refused", "reused"},
+             TAGS | FLOW | {"status", "commit", "settings", "run"}, {"settings.yaml", "report.html"}),
+    "/data": Left({"source", "split", "salt", "target", "task"},
+                  {f"rows_{part}" for part in ("total", "train", "validation", "test", "quarantine")},
+                  TAGS | FLOW | RESULT | {"stage"},
+                  {f"data/{name}" for name in ("expectations.json", "profile.json", "quarantine.parquet", "schema.json",
+                                               "summary.md")}, SETS),
+    "/training": Left({"families", "primary"}, trio("accuracy"), TAGS | FLOW | {"stage", "champion"},
+                      {"training/summary.md"}, SETS),
+    "/optimization": Left(set(), {"candidates", "failed"}, TAGS | FLOW | {"stage"}, {"optimization/summary.md"}, SETS),
+    "/deployment": Left(set(), {"released", "refused"}, TAGS | FLOW | {"stage"}, {"deployment/summary.md"}),
+    **{f"/model/{family}": Left(FITTED | HYPER_PARAMETERS[family], QUALITIES | {"size_bytes"},
+                                TAGS | RESULT | {"stage", "family", "champion"}, {"model/answers.npy"}, models=1)
+       for family in FAMILIES},
+    **{f"/candidate/{recipe}": Left({"recipe", "start"}, trio("quality") | {"parity", "size_bytes"},
+                                    TAGS | RESULT | OF_CANDIDATE | {"stage"},
+                                    {"candidate/recipe.json", "candidate/answers.npy"}, models=1)
+       for recipe in RECIPES},
+    **{f"/target/{target}/{recipe}": Left({"candidate", "target", "scenario"}, MEASURED | {"accuracy"},
+                                          TAGS | RESULT | OF_CANDIDATE | {"stage", "target", "evidence", "outcome",
+                                                                          "machine"}, {"measurement/measurement.json"})
+       for target in TARGETS for recipe in RECIPES},
+    **{f"/release/{target}": Left({"candidate", "target", "package"},
+                                  MEASURED | {"margin", "certified_drop", "certified_drop_bound"},
+                                  TAGS | RESULT | OF_CANDIDATE | {"target", "data", "commit", "flow_run", "verdict",
+                                                                  "evidence", "version"},
+                                  {f"release/{name}" for name in ("card.md", "manifest.json", "verdict.json",
+                                                                  "confusion.svg", "confusion.json")}, SETS, models=1)
+       for target in TARGETS},
+}
+
+
+def test_each_run_leaves_in_mlflow_what_the_table_says(outcome: dict, tracking: Tracking) -> None:
+    assert {run.data.tags["farrier.key"].removeprefix(outcome["key"]): left(tracking, run)
+            for run in runs_of(tracking, outcome["key"])} == LEFT
+
+
+def left(tracking: Tracking, run: Any) -> Left:
+    return Left(
+        set(run.data.params), set(run.data.metrics),
+        {name.removeprefix("farrier.") for name, value in run.data.tags.items() if value and "farrier." in name},
+        set(files(tracking, run.info.run_id)), {one.dataset.name for one in run.inputs.dataset_inputs},
+        len(run.outputs.model_outputs))
+
+
+def files(tracking: Tracking, run: str, folder: str | None = None) -> Iterator[str]:
+    for file in tracking.client.list_artifacts(run, folder):
+        yield from files(tracking, run, file.path) if file.is_dir else [file.path]
+
+
+def test_datasets_carry_the_whole_digest(outcome: dict, tracking: Tracking) -> None:
+    (stage,) = runs_of(tracking, f"{outcome['key']}/data")
+    assert all(len(json.loads(one.dataset.source)["sha256"]) == 64 for one in stage.inputs.dataset_inputs)
+
+
+def test_the_confusion_of_a_release_counts_every_test_row(outcome: dict, tracking: Tracking) -> None:
+    (release,) = runs_of(tracking, f"{outcome['key']}/release")
+    (stage,) = runs_of(tracking, f"{outcome['key']}/data")
+    shown = json.loads(mlflow_text(tracking, release, "release/confusion.json"))
+    assert sum(map(sum, shown["confusion"])) == stage.data.metrics["rows_test"]
+    assert "<svg" in mlflow_text(tracking, release, "release/confusion.svg")
+
+
+def mlflow_text(tracking: Tracking, run: Any, name: str) -> str:
+    return Path(tracking.client.download_artifacts(run.info.run_id, name)).read_text(encoding="utf-8")
 
 
 def test_a_release_is_registered_under_its_alias_and_traced_back(outcome: dict, tracking: Tracking) -> None:
@@ -109,23 +184,30 @@ def test_a_release_is_registered_under_its_alias_and_traced_back(outcome: dict, 
     version = tracking.client.get_model_version_by_alias("tiny", f"champion-{release['target']}")
     run = tracking.client.get_run(version.run_id)
     assert run.data.tags["farrier.sha256"] == release["package"]["sha256"]
-    assert run.data.tags["farrier.flow_run"] == json.loads(json.dumps(run.data.tags))["farrier.flow_run"] != ""
     parent = tracking.client.get_run(tracking.client.get_run(
         run.data.tags["mlflow.parentRunId"]).data.tags["mlflow.parentRunId"])
     assert parent.data.tags["farrier.run"] == outcome["key"]
 
 
-def test_prefect_shows_the_stages_and_an_artifact_for_each(outcome: dict, server: str) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_API_URL", server)
-        from prefect.client.orchestration import SyncPrefectClient
+def test_mlflow_and_prefect_link_to_each_other(outcome: dict, tracking: Tracking, server: str) -> None:
+    pipeline = pipeline_of(tracking, outcome["key"])
+    (release,) = runs_of(tracking, f"{outcome['key']}/release")
+    with SyncPrefectClient(server) as client:
+        flow_run = client.read_flow_run(UUID(pipeline.data.tags["farrier.flow_run"]))
+        (link,) = client.read_artifacts(artifact_filter=ArtifactFilter.model_validate(
+            {"key": {"any_": ["mlflow"]}, "flow_run_id": {"any_": [flow_run.id]}}))
+    assert (flow_run.name, outcome["key"] in flow_run.tags) == ("tiny", True)
+    assert release.data.tags["farrier.flow_run"] == str(flow_run.id)
+    assert pipeline.info.run_id in link.data
 
-        with SyncPrefectClient(f"{server}") as client:
-            names = {run.name for run in client.read_flow_runs(limit=200)}
-            keys = {artifact.key for artifact in client.read_artifacts(limit=200)}
-            said = {log.message for log in client.read_logs(limit=200)}
+
+def test_prefect_shows_the_stages_and_an_artifact_for_each(outcome: dict, server: str) -> None:
+    with SyncPrefectClient(server) as client:
+        names = {run.name for run in client.read_flow_runs(limit=200)}
+        keys = {artifact.key for artifact in client.read_artifacts(limit=200)}
+        said = {log.message for log in client.read_logs(limit=200)}
     assert {"tiny", "data tiny", "training tiny", "optimization tiny", "deployment tiny"} <= names
-    assert {"data", "training", "optimization", "deployment", "progress", "report"} <= keys
+    assert {"data", "training", "optimization", "deployment", "progress", "report", "summary"} <= keys
     assert {f"finished: train {family}" for family in FAMILIES} <= said
     assert not [message for message in said if "record" in message]
 
@@ -224,3 +306,38 @@ def test_what_is_corrupted_in_the_store_is_named_not_used_and_rebuilt(
     assert "rebuilt" in again.stderr
     assert json.loads(again.stdout)["made"] >= 1
     assert json.loads(farrier("run", "tiny", "--json").stdout)["made"] == 0
+
+
+def test_an_error_on_one_target_takes_nothing_from_those_before_it(
+    outcome: dict, farrier: Farrier, tracking: Tracking, home: Path
+) -> None:
+    in_the_way = home / "releases" / "tiny" / "cpu-server"
+    in_the_way.write_text("where a folder should be")
+    done = farrier("run", "tiny", "-o", "targets.cpu-server={budgets: {latency_p99_ms: null}}")
+    in_the_way.unlink()
+    assert done.returncode == 1
+    run = json.loads(farrier("runs", "tiny", "--json").stdout)[0]
+    assert (run["status"], [release["target"] for release in run["releases"]]) == ("failed", TARGETS)
+    assert "cpu-single-core" in Path(run["report"]).read_text(encoding="utf-8")
+    (stage,) = runs_of(tracking, f"{run['key']}/deployment")
+    assert (stage.info.status, stage.data.metrics["released"]) == ("FAILED", 1.0)
+    assert {run.info.status for run in runs_of(tracking, run["key"])} == {"FAILED", "FINISHED"}
+
+
+def test_a_summary_that_cannot_be_read_is_named_and_blocks_nothing(outcome: dict, farrier: Farrier, home: Path) -> None:
+    odd = home / "state" / "runs" / "tiny" / "20000101-000000-odd"
+    odd.mkdir()
+    (odd / "summary.json").write_text('{"key": "of another version"}')
+    listed = farrier("runs", "tiny", "--json")
+    assert str(odd) in listed.stderr
+    assert outcome["key"] in {run["key"] for run in json.loads(listed.stdout)}
+    done = farrier("run", "tiny", "--only", "data")
+    assert done.returncode == 0, done.stderr
+    assert str(odd) in done.stderr
+    shutil.rmtree(odd)
+
+
+def test_mlflow_shows_the_profile_that_was_chosen(outcome: dict, farrier: Farrier, tracking: Tracking) -> None:
+    done = json.loads(farrier("run", "tiny", "--only", "data", "--profile", "ci", "--json").stdout)
+    assert pipeline_of(tracking, outcome["key"]).data.params["profile"] == "local"
+    assert pipeline_of(tracking, done["key"]).data.params["profile"] == "ci"

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from tasks.errors import CorruptedArtifact, StoreFull
 from tasks.records import Artifact, Rows
-from tasks.store import CHECKOUT, Store, artifacts_in, finished, path_of, sha256_of, whole_or_nothing
+from tasks.store import CHECKOUT, Store, artifacts_in, finished, held, is_held, path_of, sha256_of, whole_or_nothing
 
 
 @pytest.fixture
@@ -162,6 +162,13 @@ def test_artifacts_are_found_at_any_depth(tmp_path: Path, file: Path) -> None:
 def test_rows_that_are_lost_are_refused() -> None:
     with pytest.raises(ValueError, match="3 rows came in and 2 are accounted for"):
         Rows(total=3, train=1, validation=1, test=0, quarantine=0)
+
+
+def test_a_folder_is_held_as_long_as_its_block_lasts(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with held(tmp_path):
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)
 
 
 def test_only_whole_files_are_listed(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tasks.entries import Alias, Attachment, Dataset, Entry, LoggedModel, Registration
+from tasks.entries import Alias, Attachment, Dataset, Ending, Entry, LoggedModel, Registration
 from tasks.errors import TrackingRefused, TrackingUnavailable
 from tasks.store import Store
 from tasks.tracking import Tracking
@@ -97,6 +97,14 @@ def test_an_upload_that_was_cut_short_is_done_again(tracking: Tracking, store: S
     (model,) = tracking.client.search_logged_models([experiment], f"source_run_id = '{run}'")
     assert (model.model_id, model.status) == (begun.model_id, "READY")
     assert [file.path for file in tracking.client.list_logged_model_artifacts(model.model_id)] == ["model.onnx"]
+
+
+def test_what_is_open_of_a_run_is_closed_and_nothing_else(tracking: Tracking) -> None:
+    tracking.post(*(entry(key, status="RUNNING") for key in ("x1", "x1/deployment", "x2")), entry("x1/data"),
+                  Ending(experiment="project", run="x1", status="KILLED"))
+    assert {key: tracking.client.get_run(tracking.run_id(key, "project")).info.status
+            for key in ("x1", "x1/deployment", "x1/data", "x2")} == {
+        "x1": "KILLED", "x1/deployment": "KILLED", "x1/data": "FINISHED", "x2": "RUNNING"}
 
 
 def test_a_reused_result_names_the_run_that_made_it(tracking: Tracking) -> None:
