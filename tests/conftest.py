@@ -200,11 +200,13 @@ def pack_one(store: Store, mixed: PreparedData, tmp_path: Path) -> Callable[...,
     from tasks.deployment.packaging import Lineage, pack
     from tasks.deployment.target import Target
 
-    def make(bias: float = 0.0, *, target: str = "cpu-server", outcome: Any = "pass", run: str = "") -> Packed:
+    def make(bias: float = 0.0, *, target: str = "cpu-server", outcome: Any = "pass", run: str = "",
+             budgets: dict[str, float] | None = None) -> Packed:
         save_graph(tmp_path / "graph.onnx", bias)
         graph = store.put(tmp_path / "graph.onnx")
         candidate, measurement, verdict = numbers_of(graph, target, outcome)
-        place = Target.model_validate({"name": target, "runtime": {"kind": "onnxruntime"}, "threads": 1})
+        place = Target.model_validate({"name": target, "runtime": {"kind": "onnxruntime"}, "threads": 1,
+                                       "budgets": budgets or {}})
         lineage = Lineage(project="shop", commit="c0ffee", settings="5e77", run=run)
         package = pack(candidate, graph, place, measurement, verdict, mixed, lineage, store)
         return Packed(package=package, candidate=candidate, measurement=measurement, verdict=verdict)

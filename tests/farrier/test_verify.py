@@ -12,8 +12,10 @@ from farrier.app import main
 from farrier.verify import verify
 from serving.package import PackageError
 from tasks.deployment.releasing import release
+from tasks.deployment.remeasuring import Figure, misses
 from tasks.deployment.signing import trusted_keys
 from tasks.errors import DeploymentError
+from tasks.records import Budgets, Estimate
 from tasks.store import Store, path_of
 
 
@@ -81,3 +83,25 @@ def test_a_key_that_is_none_is_told_without_a_traceback(live: Path, tmp_path: Pa
     with pytest.raises(SystemExit, match="1"):
         main(["verify", "shop", "--key", str(tmp_path / "bad.pem")])
     assert "bad.pem holds no public key" in capsys.readouterr().err
+
+
+def test_a_budget_that_is_missed_here_is_a_failure(pack_one: Callable[..., Any],
+                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    packed = pack_one(budgets={"latency_p99_ms": 1e-6, "throughput_per_s": 1.0})
+    release(packed.package, verdict=packed.verdict, measurement=packed.measurement, store=Store())
+    assert verify("shop", measure=True, json=True) == 1
+    [found] = json.loads(capsys.readouterr().out)
+    assert [miss["what"] for miss in found["measured"]["misses"]] == ["latency_p99_ms"]
+    assert verify("shop", measure=True) == 1
+    assert "latency_p99_ms is" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "value", "low", "high", "met"), [
+    ("latency_p99_ms", 0.9, 0.8, 1.1, False), ("latency_p99_ms", 0.9, 0.8, 1.0, True),
+    ("throughput_per_s", 1.1, 0.9, 1.3, False), ("throughput_per_s", 1.1, 1.0, 1.3, True),
+    ("latency_p99_ms", 0.9, 0.8, float("nan"), False)])
+def test_a_budget_is_judged_here_as_it_was_at_selection(name: str, value: float, low: float, high: float,
+                                                        met: bool) -> None:
+    now = Estimate(value=value, low=low, high=high, method="made up", n=7)
+    found = misses((Figure(name=name, then=now, now=now),), Budgets.model_validate({name: 1.0}))
+    assert bool(found) != met

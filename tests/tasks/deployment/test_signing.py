@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -8,7 +9,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from serving.signature import SignatureError, key_id, read_keys
-from tasks.deployment.signing import keys_folder, require_trusted, signing_key, trusted_keys
+from tasks.caching import by_content
+from tasks.deployment.signing import keys_folder, require_trusted, signer, signing_key, trusted_keys
+from tasks.deployment.steps import pack
 from tasks.errors import DeploymentError
 from tasks.store import Store
 
@@ -82,3 +85,14 @@ def test_a_key_that_was_half_written_is_not_trusted(store: Store) -> None:
     signing_key()
     (keys_folder() / "trusted" / ".half-x1.pem").write_bytes(b"-----BEGIN")
     assert len(read_keys(trusted_keys())) == 1
+
+
+def test_another_key_packs_anew(store: Store) -> None:
+    """A package that is reused though its key is not trusted any more could not be released."""
+    def cached() -> str:
+        return by_content(SimpleNamespace(task=pack), {"key": signer()})
+
+    first = cached()
+    assert cached() == first
+    (keys_folder() / "private.pem").unlink()
+    assert cached() != first

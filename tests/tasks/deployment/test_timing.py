@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def turns(diary: list[tuple[str, int]]) -> list[tuple[str, int]]:
 def test_candidates_take_turns_in_every_round() -> None:
     diary: list[tuple[str, int]] = []
     entrants = [Entrant(name, Recorder(name, diary)) for name in "abc"]
-    race(entrants, FEEDS, QUICK)
+    race(entrants, FEEDS, QUICK, "single-stream")
     one_round = [(name, rows) for rows in (1, BATCH) for name in "abc"]
     assert turns(diary)[-3 * len(one_round):] == 3 * one_round
     assert all(len(values) == 3 for entrant in entrants for values in entrant.rounds.values())
@@ -49,7 +50,7 @@ def test_more_work_is_seen() -> None:
         return {"y": square @ square @ square @ square}
 
     light, heavy = Entrant("light", lambda _: {}), Entrant("heavy", much)
-    race([light, heavy], FEEDS, QUICK)
+    race([light, heavy], FEEDS, QUICK, "single-stream")
     assert max(light.rounds["p50_ms"]) < min(heavy.rounds["p50_ms"])
     assert min(light.rounds["throughput_per_s"]) > max(heavy.rounds["throughput_per_s"])
     assert max(light.rounds["cpu_s_per_1000"]) < min(heavy.rounds["cpu_s_per_1000"])
@@ -65,7 +66,7 @@ def test_one_that_fails_leaves_and_the_others_go_on() -> None:
         return {}
 
     bad, good = Entrant("bad", fails_late), Entrant("good", lambda _: {})
-    race([bad, good], FEEDS, QUICK)
+    race([bad, good], FEEDS, QUICK, "single-stream")
     assert bad.failure == "MemoryError: too much"
     assert len(calls) == 13
     assert not good.failure
@@ -85,3 +86,31 @@ def test_a_library_holds_rows_from_everywhere(rows: int) -> None:
 
 def test_the_harness_costs_something_and_little() -> None:
     assert 0 < overhead_ms(lambda _: {}, FEEDS) < 1
+
+
+def busy(seconds: float) -> None:
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        pass
+
+
+def test_cpu_seconds_are_those_of_the_scenario() -> None:
+    """What a call costs by itself decides where rows come alone, what a row costs where they come together."""
+    dear_calls = Entrant("calls", lambda _: busy(2e-3) or {})
+    dear_rows = Entrant("rows", lambda feeds: busy(1e-4 * len(feeds["x"])) or {})
+    found = {}
+    for scenario in ("single-stream", "offline"):
+        for entrant in (dear_calls, dear_rows):
+            entrant.rounds.clear()
+        race([dear_calls, dear_rows], FEEDS, QUICK, scenario)
+        found[scenario] = [np.median(entrant.rounds["cpu_s_per_1000"]) for entrant in (dear_calls, dear_rows)]
+    assert found["single-stream"][0] > 2 > found["single-stream"][1]
+    assert found["offline"][0] < 0.05 < found["offline"][1]
+
+
+def test_a_p99_has_the_queries_that_it_needs() -> None:
+    asked: list[int] = []
+    slow = Entrant("slow", lambda feeds: asked.append(len(feeds["x"])) or busy(1e-3) or {})
+    race([slow], FEEDS, QUICK, "single-stream")
+    assert slow.queries == QUERIES[0] >= 99
+    assert asked.count(1) >= 3 * QUERIES[0]
