@@ -54,7 +54,7 @@ def python() -> Iterator[Finding]:
 def packages() -> Iterator[Finding]:
     """Every package of the lock against what is installed."""
     off = [f"{name} {_installed(name) or 'is missing'}, not {wanted}" for name, wanted in _locked().items()
-           if _installed(name) not in (wanted, None)]
+           if _installed(name) != wanted]
     yield Finding("packages", not off, "; ".join(off[:5]) or "as locked", "rm -rf .venv && make setup")
 
 
@@ -95,22 +95,40 @@ def disk() -> Iterator[Finding]:
 
     from tasks.store import home
 
-    place = home()
-    place.mkdir(parents=True, exist_ok=True)
+    place, mend = home(), "export FARRIER_HOME=$HOME/farrier"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        yield Finding("writable", fine=False, found=f"{place}: {problem.strerror}", mend=mend)
+        return
     free = shutil.disk_usage(place).free
-    found = f"{free / 1e9:.1f} GB free at {place}"
-    yield Finding("disk", free > LEAST_FREE_BYTES, found, "set FARRIER_HOME to a folder on a larger disk")
+    yield Finding("disk", free > LEAST_FREE_BYTES, f"{free / 1e9:.1f} GB free at {place}", mend)
     yield Finding("writable", os.access(place, os.W_OK), str(place), f"chown -R $USER {place}")
 
 
 def servers() -> Iterator[Finding]:
-    """The Prefect server and MLflow's store, where they are up already."""
-    from flows.server import server_address
-    from tasks.outbox import outboxes
+    """The Prefect server and MLflow's store: those that the environment names must answer."""
+    import os
+
+    from flows.server import answers, server_address
+    from tasks.addresses import without_userinfo
     from tasks.tracking import Tracking
 
-    yield Finding("Prefect", fine=True, found=server_address() or "not running: a run starts one and stops it")
-    yield Finding("MLflow", fine=True, found=Tracking().uri)
+    if not _writable():
+        return
+    configured = os.environ.get("PREFECT_API_URL", "")
+    found = without_userinfo(configured or server_address() or "not running: a run starts one and stops it")
+    dead = bool(configured) and not answers(configured)
+    yield Finding("Prefect", not dead, f"{found} does not answer" if dead else found, "unset PREFECT_API_URL")
+    uri = Tracking().uri
+    at, dead = without_userinfo(uri), uri.startswith("http") and not answers(uri)
+    yield Finding("MLflow", not dead, f"{at} does not answer" if dead else at, "unset MLFLOW_TRACKING_URI")
+    yield from _outboxes()
+
+
+def _outboxes() -> Iterator[Finding]:
+    from tasks.outbox import outboxes
+
     for box in outboxes():
         if waiting := box.waiting():
             yield Finding("outbox", fine=False, found=f"{len(waiting)} entries wait to be delivered in {box.folder}",
@@ -132,6 +150,16 @@ def port() -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     python, packages, torch, targets, settings, disk, port, servers)
+
+
+def _writable() -> bool:
+    from tasks.store import state
+
+    try:
+        state()
+    except OSError:
+        return False
+    return True
 
 
 def _locked() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import sys
 import time
 from typing import Annotated
 from uuid import UUID
@@ -38,6 +39,7 @@ def retrain(
 
     """
     from conf.settings import load
+    from farrier.app import command
     from flows.server import prefect_server
 
     settings = load(project, option)
@@ -47,15 +49,13 @@ def retrain(
         scheduling.deploy(settings)
         run = scheduling.request(project, option, reason)
         helpers = scheduling.workers()
+        if not helpers:
+            print(f"no worker is at work; the run waits for one: {command()} worker", file=sys.stderr, flush=True)
         state = _awaited(run) if wait else "Scheduled"
     if json:
         print(json_module.dumps({"flow_run": str(run), "state": state, "workers": helpers}))
     else:
         print(f"asked for a run of {project}: {run} is {state.lower()}")
-        if not helpers and not wait:
-            from farrier.app import command
-
-            print(f"no worker is at work; it waits for one: {command()} worker")
     return 0 if state in ("Scheduled", "Completed") else 1
 
 

@@ -2,49 +2,105 @@
 
 from __future__ import annotations
 
+import fcntl
+import json as json_module
+import os
+import secrets
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 from cyclopts import Parameter
 
+PATIENCE_S = 60
 
-def worker(*, once: Annotated[bool, Parameter(negative=())] = False) -> int:
+
+def worker(
+    *, once: Annotated[bool, Parameter(negative=())] = False, json: Annotated[bool, Parameter(negative=())] = False
+) -> int:
     """Execute scheduled and asked-for runs until stopped with Ctrl-C, one at a time.
 
-    It starts the Prefect server of this home where none answers, and stops it when it leaves last.
+    It starts the Prefect server of this home where none answers, and stops it when it leaves last. Stopping it
+    interrupts the run at work, whose finished steps are kept. Runs that a killed worker left are set to Crashed.
 
     Examples
     --------
       farrier worker
       farrier worker --once
+      farrier worker --json
 
     Parameters
     ----------
     once
         Execute what is due now and stop.
+    json
+        Say which pool it serves, where and as which process in one line of JSON.
 
     """
     from flows.server import prefect_server
+    from tasks.addresses import without_userinfo
 
-    with prefect_server() as url:
-        from flows.scheduling import POOL, ensure_pool
+    with _alone() as name, prefect_server() as url:
+        from flows.scheduling import POOL, clear, ensure_pool
 
         ensure_pool()
-        print(f"worker of pool {POOL} at {url}; stop it with Ctrl-C", flush=True)
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+        clear(name)
+        at = without_userinfo(url)
+        print(json_module.dumps({"pool": POOL, "api": at, "pid": os.getpid()}) if json
+              else f"worker of pool {POOL} at {at}; stop it with Ctrl-C", flush=True)
+        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process",
+                   "--name", name, *(["--with-healthcheck"] if os.environ.get("PREFECT_WORKER_WEBSERVER_PORT") else [])]
         return _until_it_ends([*command, "--run-once"] if once else command)
 
 
+@contextmanager
+def _alone() -> Iterator[str]:
+    """One worker a home, under a name that it keeps: who comes after a killed one takes its place at the server."""
+    from tasks.errors import OrchestrationError
+    from tasks.store import state
+
+    with (state("prefect") / "worker").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OrchestrationError("another worker of this FARRIER_HOME is at work, and executes one run at a time. "
+                                     "Stop that one, or leave the work to it.") from None
+        file.seek(0)
+        name = file.read().strip() or f"farrier-{secrets.token_hex(4)}"
+        file.truncate(0)
+        file.write(name)
+        file.flush()
+        yield name
+
+
 def _until_it_ends(command: list[str]) -> int:
-    """Run a child to its end; a signal that reaches us is handed on, and its clean-up waited for."""
-    child = subprocess.Popen(command)  # noqa: S603
+    """Run Prefect's worker to its end, in a session of its own: a terminal's Ctrl-C is ours to hand on."""
+    from tasks.processes import die_with_parent
+
+    child = subprocess.Popen(command, stdout=sys.stderr, start_new_session=True,  # noqa: S603
+                             preexec_fn=die_with_parent)  # noqa: PLW1509 there are no other threads here
     try:
         return child.wait()
     except KeyboardInterrupt:
-        child.terminate()
-        child.wait(timeout=60)
         return 0
     finally:
-        if child.poll() is None:
-            child.kill()
+        _end(child)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Ask the worker and its run to stop, which tell the server of it; who is too slow is killed."""
+    for number, patience in ((signal.SIGTERM, PATIENCE_S), (signal.SIGKILL, 5)):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            child.poll()
+            try:
+                os.killpg(child.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.1)

@@ -12,12 +12,23 @@ from uuid import UUID
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, WorkerFilter
-from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkerFilter,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import DeploymentSchedule, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.schedules import Schedule
+from prefect.states import Crashed
 
 from conf.settings import ScheduleSettings, Settings
 from flows.retraining import retraining
@@ -27,6 +38,8 @@ from tasks.store import CHECKOUT
 
 POOL = "farrier"
 ENTRYPOINT = "flows/retraining.py:retraining"
+AT_WORK = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(
+    any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])))
 
 
 class Scheduled(Record):
@@ -46,19 +59,38 @@ def client() -> SyncPrefectClient:
 def deploy(settings: Settings, schedules: Sequence[ScheduleSettings] | None = None) -> UUID:
     """Make a project's deployment what conf says; given schedules replace those that it has. Idempotent.
 
-    Without `schedules`, those that the server keeps stay as they are.
+    Without `schedules`, those that the server keeps stay as they are. Those that are as they were are left alone: an
+    interval counts from the moment that it was given.
     """
     ensure_pool()
     standing = _schedules(settings.project)
-    kept = [_kept(schedule) for schedule in standing] if schedules is None else [_made(one) for one in schedules]
-    if schedules is not None:
+    same = schedules is None or _alike(standing, schedules)
+    wanted = [_kept(one) for one in standing] if same else [_made(one) for one in schedules or ()]
+    if not same:
         _forget(settings.project, standing)
     source = cast("Flow[..., Any]", retraining.from_source(source=str(CHECKOUT), entrypoint=ENTRYPOINT))
     with redirect_stdout(StringIO()):  # Prefect tells people of it; ours is the one voice
         return UUID(str(source.deploy(
             name=settings.project, work_pool_name=POOL, parameters={"project": settings.project}, tags=[POOL],
-            schedules=kept, build=False, push=False, print_next_steps=False, ignore_warnings=True,
+            schedules=wanted, build=False, push=False, print_next_steps=False, ignore_warnings=True,
             concurrency_limit=1)))
+
+
+def clear(worker: str) -> None:
+    """Set the runs of workers that are gone to Crashed: the pool, which takes one at a time, counts them for ever.
+
+    Where another worker than `worker` is at work, they may be its own, and stay.
+    """
+    if any(name != worker for name in _online()):
+        return
+    with client() as server:
+        found = server.read_flow_runs(flow_run_filter=AT_WORK, work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(
+            any_=[POOL])))
+        while found:
+            for run in found:
+                server.set_flow_run_state(run.id, Crashed(message="Its worker was killed."), force=True)
+            parents = FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
+            found = server.read_flow_runs(flow_run_filter=AT_WORK.model_copy(update={"parent_flow_run_id": parents}))
 
 
 def request(project: str, options: Sequence[str], reason: str) -> UUID:
@@ -95,13 +127,7 @@ def remove(project: str) -> None:
 
 def workers() -> int:
     """How many workers are at work on the pool now."""
-    with client() as server:
-        try:
-            found = server.request("POST", "/work_pools/{work_pool_name}/workers/filter", json={
-                "workers": WorkerFilter().model_dump(mode="json")}, path_params={"work_pool_name": POOL}).json()
-        except ObjectNotFound:
-            return 0
-    return sum(worker["status"] == "ONLINE" for worker in found)
+    return len(_online())
 
 
 def state_of(run: UUID) -> Any:
@@ -117,6 +143,28 @@ def ensure_pool() -> None:
             server.create_work_pool(WorkPoolCreate(name=POOL, type="process", concurrency_limit=1))
         except ObjectAlreadyExists:
             return
+
+
+def _online() -> list[str]:
+    """The names of the workers that the server heard of lately."""
+    with client() as server:
+        try:
+            found = server.request("POST", "/work_pools/{work_pool_name}/workers/filter", json={
+                "workers": WorkerFilter().model_dump(mode="json")}, path_params={"work_pool_name": POOL}).json()
+        except ObjectNotFound:
+            return []
+    return [worker["name"] for worker in found if worker["status"] == "ONLINE"]
+
+
+def _alike(standing: Sequence[DeploymentSchedule], wanted: Sequence[ScheduleSettings]) -> bool:
+    """Whether the server keeps just these schedules, wherever their intervals began."""
+    def kept(one: DeploymentSchedule) -> tuple[Any, ...]:
+        if isinstance(one.schedule, CronSchedule):
+            return one.slug, one.schedule.cron, None
+        return one.slug, None, getattr(one.schedule, "interval", timedelta()).total_seconds()
+
+    return sorted(map(kept, standing), key=str) == sorted(
+        ((one.name, one.cron, None if one.cron else float(one.every_s or 0)) for one in wanted), key=str)
 
 
 def _schedules(project: str) -> list[DeploymentSchedule]:
@@ -153,7 +201,9 @@ def _kept(schedule: DeploymentSchedule) -> Schedule:
     same: dict[str, Any] = {"active": schedule.active, "slug": schedule.slug}
     if isinstance(schedule.schedule, CronSchedule):
         return Schedule(cron=schedule.schedule.cron, timezone=schedule.schedule.timezone, **same)
-    return Schedule(interval=getattr(schedule.schedule, "interval", None), **same)
+    if isinstance(schedule.schedule, IntervalSchedule):
+        same |= {"interval": schedule.schedule.interval, "anchor_date": schedule.schedule.anchor_date}
+    return Schedule(**same)
 
 
 def _when(schedule: Any) -> str:

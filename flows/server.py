@@ -75,7 +75,7 @@ def _told(variables: dict[str, str]) -> Iterator[None]:
 def server_address() -> str | None:
     """The API address of this home's server where one answers now."""
     facts = _facts()
-    return facts["url"] if facts and _healthy(facts["url"]) else None
+    return facts["url"] if facts and answers(facts["url"]) else None
 
 
 def environment(url: str = "") -> dict[str, str]:
@@ -140,7 +140,7 @@ def _start() -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
 
 def _wait_until_ready(facts: dict[str, Any]) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
-    while not _healthy(facts["url"]):
+    while not answers(facts["url"]):
         if not _is_server(facts) or time.monotonic() > deadline:
             raise OrchestrationError(f"the Prefect server did not come up at {facts['url']} within {READY_TIMEOUT_S} "
                                      f"s. What it said: {state('prefect') / 'server.log'}")
@@ -164,7 +164,7 @@ def _is_server(facts: dict[str, Any]) -> bool:
     try:
         words = Path(f"/proc/{facts['pid']}/cmdline").read_bytes().split(b"\0")
     except OSError:  # gone; or no Linux, where an answer must do
-        return _healthy(facts["url"])
+        return answers(facts["url"])
     port = facts["url"].removesuffix("/api").rpartition(":")[2]
     return b"prefect" in words and port.encode() in words
 
@@ -200,13 +200,14 @@ def _facts() -> dict[str, Any] | None:
 
 
 def _answering(url: str) -> str:
-    if not _healthy(url):
+    if not answers(url):
         raise OrchestrationError(f"PREFECT_API_URL is {without_userinfo(url)} and nothing healthy answers there. "
                                  f"Start that server, or unset the variable to use one of farrier's own.")
     return url
 
 
-def _healthy(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a server at this address says that it is well."""
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 an address of our own making
             return bool(answer.status == 200)

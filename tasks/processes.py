@@ -108,7 +108,7 @@ def _receive(ours: Connection, child: Any) -> tuple[Any, BaseException | None]:
 
 
 def _serve(theirs: Connection, work: Callable[..., Any], args: tuple[Any, ...], threads: int, seed: int) -> None:
-    _die_with_parent()
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us; a second traceback would only confuse
     set_threads(threads)
     set_seed(seed)
@@ -126,9 +126,10 @@ def _portable(problem: BaseException) -> BaseException:
     return ChildFailed("\n".join([f"{type(problem).__name__}: {problem}", *getattr(problem, "__notes__", [])]))
 
 
-def _die_with_parent() -> None:
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have this process sent a signal as soon as its parent is gone, however that ended."""
     with contextlib.suppress(OSError, AttributeError):  # Linux only; elsewhere the parent's own clean-up must do
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
 
 
 def set_threads(threads: int) -> None:

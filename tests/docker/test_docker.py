@@ -89,6 +89,12 @@ def test_ports_are_published_on_loopback_only(name):
     assert not SERVICES[name].get("privileged")
 
 
+def test_the_worker_is_asked_itself_whether_it_is_well():
+    told = SERVICES["worker"]["environment"]
+    address = f"http://{told['PREFECT_WORKER_WEBSERVER_HOST']}:{told['PREFECT_WORKER_WEBSERVER_PORT']}/health"
+    assert address in SERVICES["worker"]["healthcheck"]["test"][-1]
+
+
 def test_links_that_the_worker_writes_lead_to_published_ports():
     told = SERVICES["worker"]["environment"]
     for address, service in ((told["PREFECT_UI_URL"], "prefect"), (told["FARRIER__TRACKING__PAGES"], "mlflow")):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from farrier import doctor
 from farrier.app import VERBS
 from farrier.run import run
 from tasks.deployment.runtimes import OnnxRuntime
@@ -35,7 +36,7 @@ def test_every_verb_has_help_with_examples_and_speaks_json(verb: str, tmp_path: 
     done = farrier(verb, "--help", home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert f"farrier {verb}" in done.stdout.partition("Examples")[2]
-    assert "--json" in done.stdout or verb == "worker"
+    assert "--json" in done.stdout
 
 
 @pytest.mark.parametrize(("words", "code", "said"), [
@@ -114,6 +115,28 @@ def test_doctor_names_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
     assert "1 entries wait" in done.stdout
     assert f"MLflow refused 1 entries, such as {outbox}/refused/0.json" in done.stdout
     assert "mend it:" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "what"), [("MLFLOW_TRACKING_URI", "MLflow"), ("PREFECT_API_URL", "Prefect")])
+def test_doctor_finds_a_server_that_is_away_and_shows_no_password(
+    name: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FARRIER_HOME", str(tmp_path))
+    monkeypatch.setenv(name, "http://user:s3cret@127.0.0.1:9/api")
+    bad = [finding for finding in doctor.servers() if not finding.fine]
+    assert [(finding.what, finding.found) for finding in bad] == [(what, "http://127.0.0.1:9/api does not answer")]
+    assert bad[0].mend == f"unset {name}"
+
+
+def test_doctor_finds_a_home_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FARRIER_HOME", "/dev/null/here")
+    assert [finding.fine for finding in [*doctor.disk(), *doctor.servers()]] == [False]
+
+
+def test_doctor_finds_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_locked", lambda: {"a-package-that-nobody-has": "1.0"})
+    (finding,) = doctor.packages()
+    assert (finding.fine, finding.found) == (False, "a-package-that-nobody-has is missing, not 1.0")
 
 
 def test_targets_tell_what_this_machine_can_do(tmp_path: Path) -> None:
