@@ -97,9 +97,9 @@ def rollback(
     if not (yes or _agreed(now, goal)):
         return NOT_CONFIRMED
     made = releasing.rollback(project, now.target, goal.version, trusted=trusted(project, ()))
-    _tell_mlflow(project, now.target)
     print(made.model_dump_json(indent=1) if json else
-          f"{made.project} for {made.target} serves v{made.version}, {made.candidate}")
+          f"{made.project} for {made.target} serves v{made.version}, {made.candidate}", flush=True)
+    _tell_mlflow(project, now.target)
     return DONE
 
 

@@ -65,16 +65,18 @@ def mlflow_server(port: int = 0) -> Iterator[str]:
     url = f"http://127.0.0.1:{port or port_of('mlflow')}"
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", configured or embedded_uri(),
                "--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--workers", "1"]
-    with (state("mlflow") / "server.log").open("ab") as log:
-        server = subprocess.Popen(  # noqa: S603
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-            env={**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
+    started: list[subprocess.Popen[bytes]] = []
     try:
-        _ready(url, server)
+        with undisturbed(), (state("mlflow") / "server.log").open("ab") as log:
+            started.append(subprocess.Popen(  # noqa: S603
+                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                env={**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}))
+        _ready(url, started[0])
         yield url
     finally:
         with undisturbed():
-            _end(server)
+            for server in started:
+                _end(server)
 
 
 def _ready(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -6,7 +6,6 @@ from prefect import flow
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from conf.settings import Settings
-from flows.checking import check
 from flows.chronicle import Chronicle, Outcome, chronicled
 from flows.data import data
 from flows.deployment import deployment
@@ -26,7 +25,6 @@ def pipeline(settings: Settings, run: Run) -> Outcome:
 
 def _stages(settings: Settings, chronicle: Chronicle) -> None:
     """The four stages, as far as the run goes; the chronicle keeps what each one gave."""
-    check(settings)
     run, runner = chronicle.run, settings.orchestration.task_runner()
     prepared = chronicle.note(prepared=data.with_options(task_runner=runner)(settings.data, run))
     if not run.goes_past("data"):

@@ -157,13 +157,13 @@ def _online() -> list[str]:
 
 
 def _alike(standing: Sequence[DeploymentSchedule], wanted: Sequence[ScheduleSettings]) -> bool:
-    """Whether the server keeps just these schedules, wherever their intervals began."""
+    """Whether the server keeps just these schedules, none of them paused, wherever their intervals began."""
     def kept(one: DeploymentSchedule) -> tuple[Any, ...]:
         if isinstance(one.schedule, CronSchedule):
             return one.slug, one.schedule.cron, None
         return one.slug, None, getattr(one.schedule, "interval", timedelta()).total_seconds()
 
-    return sorted(map(kept, standing), key=str) == sorted(
+    return all(one.active for one in standing) and sorted(map(kept, standing), key=str) == sorted(
         ((one.name, one.cron, None if one.cron else float(one.every_s or 0)) for one in wanted), key=str)
 
 

@@ -6,6 +6,7 @@ Users hold a shared lock while they use the server; the last to leave is the one
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import os
 import signal
@@ -209,7 +210,8 @@ def _answering(url: str) -> str:
 def answers(url: str) -> bool:
     """Whether a server at this address says that it is well."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:  # noqa: S310 an address of our own making
+        page = f"{without_userinfo(url).rstrip('/')}/health"
+        with urllib.request.urlopen(page, timeout=2) as answer:  # noqa: S310 an address of our own making
             return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+    except (OSError, http.client.HTTPException, ValueError):
         return False

@@ -6,6 +6,7 @@ import json
 import random
 import re
 import socket
+from pathlib import Path
 
 from filelock import FileLock
 
@@ -24,13 +25,21 @@ def lasting_port(server: str) -> int:
     """The port of a server of this home: chosen once, so that links to it work again whenever it is up."""
     file = state() / "ports.json"
     with FileLock(state() / ".ports.lock"):
-        known: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        known = _known(file)
         if server not in known:
             known[server] = next(port for port in random.sample(LASTING, len(LASTING))
                                  if port not in known.values() and _free(port))
             with whole_or_nothing(file) as partial:
                 partial.write_text(json.dumps(known), encoding="utf-8")
     return known[server]
+
+
+def _known(file: Path) -> dict[str, int]:
+    """The ports that were chosen; none where the file is damaged, and they are chosen anew."""
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
 
 
 def free_port() -> int:

@@ -20,7 +20,6 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, TypeVar, cast
 
 from tasks.errors import FarrierError
-from tasks.stopping import undisturbed
 
 Result = TypeVar("Result")
 HEAVY = ["numpy", "pandas", "pyarrow.parquet", "onnx", "onnxruntime", "sklearn.ensemble", "sklearn.pipeline",
@@ -52,8 +51,11 @@ def warm_up() -> None:
 
     context()
     resource_tracker.ensure_running()  # first: starting it takes SIGINT's block away again
-    with undisturbed((signal.SIGINT,)):  # the server inherits this, else a Ctrl-C would end it amid its imports
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # inherited: no Ctrl-C ends it amid its imports
+    try:
         forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def cool_down() -> None:

@@ -38,13 +38,25 @@ def stoppable(first: Callable[[], object] = lambda: None) -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed(signals: tuple[int, ...] = STOPS) -> Iterator[None]:
-    """A block that is not stopped half-way: what arrives meanwhile is delivered at its end."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+def undisturbed() -> Iterator[None]:
+    """A block that is not stopped half-way: what arrives meanwhile is delivered at its end.
+
+    The handlers wait, and no mask does: a mask holds one thread alone, and is born into all that the block starts.
+    """
+    arrived: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in STOPS
+                  if signal.getsignal(number) not in (signal.SIG_IGN, None)}
+    for number in before:
+        signal.signal(number, lambda number, _: arrived.append(number))
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in arrived[:1]:
+            signal.raise_signal(number)
 
 
 def deaf() -> None:

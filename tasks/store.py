@@ -110,7 +110,7 @@ def held(folder: Path) -> Iterator[None]:
     """Mark a folder as in use for a block; the mark goes with the process, however that ends."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_SH)
+        fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)
@@ -120,7 +120,7 @@ def is_held(folder: Path) -> bool:
     """Whether a living process has a folder in use."""
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who ask don't take each other for a holder
     except BlockingIOError:
         return True
     finally:

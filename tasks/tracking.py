@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.addresses import without_userinfo
 from tasks.entries import Alias, Attachment, Ending, Entry, LoggedModel, Registration
 from tasks.errors import CorruptedArtifact, TrackingUnavailable
 from tasks.outbox import Outbox, Posted
@@ -43,7 +44,8 @@ class Tracking:
 
     def __init__(self, uri: str = "") -> None:
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or embedded_uri()
-        self.outbox = Outbox(state("outbox", hashlib.sha256(self.uri.encode()).hexdigest()[:16]))
+        self.shown = without_userinfo(self.uri).rstrip("/")
+        self.outbox = Outbox(state("outbox", hashlib.sha256(self.shown.encode()).hexdigest()[:16]))
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, str] = {}
         self._connected: MlflowClient | None = None
@@ -76,7 +78,7 @@ class Tracking:
         """Raise TrackingUnavailable unless MLflow knows everything that was posted."""
         if waiting := self.deliver():
             raise TrackingUnavailable(
-                f"MLflow at {self.uri} does not answer, so nothing is released: {waiting} entries wait in "
+                f"MLflow at {self.shown} does not answer, so nothing is released: {waiting} entries wait in "
                 f"{self.outbox.folder}. Start it again, then repeat the run; finished work is not repeated.")
 
     def run_id(self, key: str, experiment: str) -> str:
@@ -100,7 +102,7 @@ class Tracking:
             self._tell(posted)
         except Exception as problem:
             if _is_away(problem):
-                raise TrackingUnavailable(f"MLflow at {self.uri} does not answer") from problem
+                raise TrackingUnavailable(f"MLflow at {self.shown} does not answer") from problem
             raise
 
     def _tell(self, posted: Posted) -> None:

@@ -143,8 +143,10 @@ def _worst_row(metric: str, truth: Answers, champion: Answers) -> float:
         return 1.0 if champion.shape[1] == 2 else 2.0
     rows, held = len(truth), np.bincount(truth.astype(np.int64))
     fewest, most, classes = int(held[held > 0].min()), int(held.max()), int((held > 0).sum())
-    if metric != "roc_auc":
+    if metric == "balanced_accuracy":
         return rows / (classes * fewest)
+    if metric == "f1":
+        return 2.5 * rows / (classes * fewest)  # at most 2 / fewest of its own class, and half of that less of another
     if champion.shape[1] == 2:
         return rows / fewest
     return rows / classes * (1 / fewest + (classes - 1) / (rows - most))  # its own area, and the others' as a negative

@@ -13,9 +13,10 @@ import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient
 
+from tasks.addresses import free_port
 from tasks.store import finished
 from tasks.tracking import Tracking, embedded_uri
-from tests.conftest import MlflowServer, free_port
+from tests.conftest import MlflowServer
 from tests.flows.conftest import PROJECT, Farrier, until
 
 pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]

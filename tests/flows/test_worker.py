@@ -1,16 +1,55 @@
-"""What waits for a worker says so, and asking for a run leaves the clock alone."""
+"""A worker that is stopped takes its run along; what a killed one leaves behind does not hold up the next."""
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.flows.conftest import Farrier
+from tests.flows.test_faults import orphans, settle
 
 pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]
+
+
+def until_a_run_trains(home: Path) -> None:
+    """Wait for the first artifacts of a run."""
+    deadline = time.monotonic() + 240
+    while not list((home / "store").glob("*/*")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert list((home / "store").glob("*/*"))
+
+
+def test_whatever_ends_a_worker_the_next_run_is_executed(
+    farrier: Farrier, started: Callable[..., subprocess.Popen[str]], home: Path
+) -> None:
+    killed = started("worker", "--json")
+    assert killed.stdout
+    told = json.loads(killed.stdout.readline())
+    assert (told["pool"], told["pid"]) == ("farrier", killed.pid)
+    assert farrier("worker").returncode == 1, "one worker a home"
+    asked = json.loads(farrier("retrain", "tiny", "--json").stdout)
+    until_a_run_trains(home)
+    killed.kill()
+    killed.communicate()
+    settle(home)
+    assert orphans(home) == []
+
+    following = started("worker")
+    done = farrier("retrain", "tiny", "--wait", "--json")
+    assert json.loads(done.stdout)["state"] == "Completed", done.stderr
+    assert json.loads(done.stdout)["flow_run"] != asked["flow_run"]
+    farrier("retrain", "tiny", "-o", "training.seed=5")
+    time.sleep(20)  # long enough to be taken, short enough to be at work or done
+    following.send_signal(signal.SIGTERM)
+    _, said = following.communicate(timeout=120)
+    assert (following.returncode, "Traceback" in said) == (0, False), said
+    assert orphans(home) == []
 
 
 def test_waiting_without_a_worker_says_so(started: Callable[..., subprocess.Popen[str]]) -> None:

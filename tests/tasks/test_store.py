@@ -1,7 +1,9 @@
 """The store keeps bytes by their digest, whole or not at all."""
 
 import errno
+import fcntl
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -165,7 +167,10 @@ def test_rows_that_are_lost_are_refused() -> None:
 
 
 def test_a_folder_is_held_as_long_as_its_block_lasts(tmp_path: Path) -> None:
+    asking = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(asking, fcntl.LOCK_SH)  # another who asks at the same moment is no holder
     assert not is_held(tmp_path)
+    os.close(asking)
     with held(tmp_path):
         assert is_held(tmp_path)
     assert not is_held(tmp_path)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tasks.addresses import free_port
 from tasks.entries import Alias, Attachment, Dataset, Ending, Entry, LoggedModel, Registration
 from tasks.errors import TrackingRefused, TrackingUnavailable
 from tasks.store import Store
 from tasks.tracking import Tracking
-from tests.conftest import MlflowServer, free_port
+from tests.conftest import MlflowServer
 
 NOWHERE = "http://127.0.0.1:9"
 
