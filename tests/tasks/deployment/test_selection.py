@@ -265,7 +265,7 @@ def test_a_champion_without_answers_is_an_error() -> None:
                answers={"keep": answers()})
 
 
-@pytest.mark.parametrize(("metric", "margin"), [("log_loss", 0.3), ("f1", 0.05)])  # what one row can cost asks for so much
+@pytest.mark.parametrize(("metric", "margin"), [("log_loss", 0.3), ("f1", 0.05)])  # so much one row can cost
 def test_other_metrics_have_the_same_gates(metric: str, margin: float) -> None:
     settings = SETTINGS.model_copy(update={"margin": Margin(drop=margin)})
     found = chosen(ALL, wrong={"pruned": 60}, metric=metric, settings=settings)
