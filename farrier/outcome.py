@@ -96,7 +96,8 @@ def _next_commands(outcome: Outcome) -> list[tuple[str, str]]:
     project, farrier = outcome.summary.project, command()
     released = outcome.summary.releases
     target = f" --target {released[0].target}" if released else ""
-    predict = [("predict", f"{farrier} predict {project} ROWS.csv{target}")] if released else []
+    rows = _near(str(Path(outcome.summary.report).with_name("rows.csv")))
+    predict = [("predict", f"{farrier} predict {project} {rows}{target}")] if released else []
     return [("browse the experiments", f"{farrier} ui"), *predict,
             ("use your own data", f"{farrier} new NAME --data FILE --target COLUMN")]
 

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from cyclopts import Parameter
 
+ASK_AGAIN_S = 10
+
 
 def retrain(
     project: str, /, *, option: Annotated[tuple[str, ...], Parameter(name=("--option", "-o"), negative=())] = (),
@@ -39,7 +41,6 @@ def retrain(
 
     """
     from conf.settings import load
-    from farrier.app import command
     from flows.server import prefect_server
 
     settings = load(project, option)
@@ -49,9 +50,8 @@ def retrain(
         scheduling.deploy(settings)
         run = scheduling.request(project, option, reason)
         helpers = scheduling.workers()
-        if not helpers:
-            print(f"no worker is at work; the run waits for one: {command()} worker", file=sys.stderr, flush=True)
-        state = _awaited(run) if wait else "Scheduled"
+        told = _said_where_nobody_works(helpers)
+        state = _awaited(run, told=told) if wait else "Scheduled"
     if json:
         print(json_module.dumps({"flow_run": str(run), "state": state, "workers": helpers}))
     else:
@@ -59,9 +59,21 @@ def retrain(
     return 0 if state in ("Scheduled", "Completed") else 1
 
 
-def _awaited(run: UUID) -> str:
-    from flows.scheduling import state_of
+def _said_where_nobody_works(helpers: int) -> bool:
+    from farrier.app import command
 
+    if not helpers:
+        print(f"no worker is at work; the run waits for one: {command()} worker", file=sys.stderr, flush=True)
+    return not helpers
+
+
+def _awaited(run: UUID, *, told: bool) -> str:
+    """Wait for the end of a run; the server notices only after a while that a worker is gone, so it is asked again."""
+    from flows.scheduling import state_of, workers
+
+    asked = time.monotonic()
     while not (state := state_of(run)).is_final():
         time.sleep(1)
+        if not told and state.is_scheduled() and time.monotonic() - asked > ASK_AGAIN_S:
+            asked, told = time.monotonic(), _said_where_nobody_works(workers())
     return str(state.name)

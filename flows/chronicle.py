@@ -22,6 +22,7 @@ from flows.picturing import answered
 from flows.run import Run, Status, Summary, code_commit, now, write
 from flows.training import Trained
 from tasks.addresses import pages_of_mlflow
+from tasks.data import preparation
 from tasks.deployment.packaging import Lineage
 from tasks.entries import Attachment, Ending, Entry
 from tasks.optimization.attribution import attribute
@@ -31,10 +32,11 @@ from tasks.report.page import render
 from tasks.report.story import Attribution, Story
 from tasks.report.story import Lineage as StoryLineage
 from tasks.store import Store, held, whole_or_nothing
-from tasks.telling import heard
+from tasks.telling import heard, say
 from tasks.tracking import Tracking
 
 Given = TypeVar("Given")
+TRY_OUT_ROWS = 20
 
 
 class Outcome(Record):
@@ -90,6 +92,7 @@ class Chronicle:
     def end(self, status: Status, error: str = "") -> None:
         """Write the summary and the report, and tell MLflow how it ended."""
         report = None
+        say("stage", "report", steps=0)  # whatever stage was at work is over
         self._conclude(status, error)  # first: what was released is released, whatever becomes of the report
         try:
             if self.outcome.deployed:
@@ -146,8 +149,15 @@ class Chronicle:
             candidates=sum(isinstance(each, Candidate) for each in outcome.candidates) if outcome else 0,
             reused=len(self.tally.reused), made=len(self.tally.made))
 
+    def _try_out(self, prepared: PreparedData) -> None:
+        """Some test rows without their answers, beside the report: what a first prediction is asked with."""
+        rows = preparation.load(prepared.test, Store()).head(TRY_OUT_ROWS)
+        with whole_or_nothing(self.run.folder / "rows.csv") as partial:
+            rows[[column.name for column in prepared.data_schema.columns]].to_csv(partial, index=False)
+
     def _report(self) -> Path:
         page, story = self.run.folder / "report.html", self.story()
+        self._try_out(story.prepared)
         with whole_or_nothing(page) as partial:
             partial.write_text(render(story), encoding="utf-8")
         publishing.markdown("summary", summary_markdown(story))

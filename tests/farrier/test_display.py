@@ -53,6 +53,15 @@ def test_the_board_shows_each_stage_what_is_at_work_and_what_is_next() -> None:
     assert "record" not in shown
 
 
+def test_the_last_stage_is_over_when_the_report_is_written() -> None:
+    console = Console(file=io.StringIO(), width=120)
+    board = Board(console)
+    board.hear({"event": "stage", "name": "deployment", "steps": 5})
+    board.hear({"event": "stage", "name": "report", "steps": 0})
+    console.print(board)
+    assert "✓ deployment" in console.file.getvalue()
+
+
 def test_progress_goes_to_standard_error_alone(capsys: pytest.CaptureFixture[str]) -> None:
     with watching():
         say("stage", "data", steps=2)

@@ -64,6 +64,13 @@ def test_a_run_releases_and_writes_its_report(outcome: dict) -> None:
     assert "<html" in Path(outcome["report"]).read_text(encoding="utf-8")
 
 
+def test_what_is_printed_as_the_next_command_works(outcome: dict, farrier: Farrier) -> None:
+    rows = Path(outcome["report"]).with_name("rows.csv")
+    asked = farrier("predict", "tiny", str(rows), "--target", TARGETS[0], "--json")
+    assert asked.returncode == 0, asked.stderr
+    assert "target" not in rows.read_text().splitlines()[0].split(",")
+
+
 def test_mlflow_holds_every_stage_model_candidate_measurement_and_release(outcome: dict, tracking: Tracking) -> None:
     runs = runs_of(tracking, outcome["key"])
     kinds = Counter(run.data.tags["farrier.kind"] for run in runs)
