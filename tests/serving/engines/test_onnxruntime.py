@@ -53,3 +53,9 @@ def test_data_outside_the_folder_is_refused(tmp_path: Path, where: str) -> None:
     np.array([1, 2], np.float32).tofile(secret := tmp_path / "secret.bin")
     with pytest.raises(UnreadableGraph, match="External data path"):
         open_graph(graph(folder / "m.onnx", outside(where.format(absolute=secret))))
+
+
+def test_an_input_that_is_missing_is_never_made_up(tmp_path: Path) -> None:
+    predict = open_graph(graph(tmp_path / "m.onnx", onnx.numpy_helper.from_array(np.array([1, 2], np.float32), "w")))
+    with pytest.raises(Exception, match="Missing Input: x"):
+        predict({})
