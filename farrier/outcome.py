@@ -95,11 +95,15 @@ def _closing(outcome: Outcome, console: Console) -> None:
 def _next_commands(outcome: Outcome) -> list[tuple[str, str]]:
     project, farrier = outcome.summary.project, command()
     released = outcome.summary.releases
-    target = f" --target {released[0].target}" if released else ""
-    rows = _near(str(Path(outcome.summary.report).with_name("rows.csv")))
-    predict = [("predict", f"{farrier} predict {project} {rows}{target}")] if released else []
+    predict = [("predict", f"{farrier} predict {project} {_try_out(outcome)} --target {released[0].target}")
+               ] if released else []
     return [("browse the experiments", f"{farrier} ui"), *predict,
             ("use your own data", f"{farrier} new NAME --data FILE --target COLUMN")]
+
+
+def _try_out(outcome: Outcome) -> str:
+    """The rows that lie beside a run's report; a name to replace where there is none."""
+    return _near(str(Path(outcome.summary.report).with_name("rows.csv"))) if outcome.summary.report else "ROWS.csv"
 
 
 def _near(path: str) -> str:

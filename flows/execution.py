@@ -37,8 +37,9 @@ def execute(settings: Settings, *, only: str | None = None, start: str | None = 
             from prefect import tags
 
             from flows.pipeline import pipeline
+            from flows.publishing import logs_delivered
 
-            with tags(run.key):
+            with logs_delivered(), tags(run.key):
                 return pipeline.with_options(task_runner=settings.orchestration.task_runner())(settings, run)
 
 

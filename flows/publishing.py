@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -50,6 +52,15 @@ class Logs(APILogHandler):
         facts = getattr(record, "progress", {})
         if facts.get("step") != "record" and (TaskRunContext.get() or FlowRunContext.get()):
             super().emit(record)
+
+
+@contextmanager
+def logs_delivered() -> Iterator[None]:
+    """Send what the logs of the block still hold at its end: once the server is gone, Prefect tries for a minute."""
+    try:
+        yield
+    finally:
+        APILogHandler().flush()
 
 
 def flow_run_id() -> str:

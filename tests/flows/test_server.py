@@ -108,3 +108,12 @@ def test_ctrl_c_in_a_terminal_while_a_run_warms_up_prints_no_traceback(start: St
     assert "Traceback" not in said
     settle(tmp_path)
     assert orphans(tmp_path) == []
+
+
+def test_what_the_logs_still_hold_is_sent_before_the_server_stops(start: Start, tmp_path: Path) -> None:
+    process = start("-c", "import os\nos.environ['PREFECT_LOGGING_TO_API_BATCH_INTERVAL'] = '60'\n"
+                          "from farrier.app import main\nmain(['run', 'digits', '--only', 'data'])\n")
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    assert "Error logging" not in said
+    assert orphans(tmp_path) == []
