@@ -6,9 +6,11 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AGAIN_S = 0.02
 
 
 @contextmanager
@@ -18,9 +20,12 @@ def stoppable(first: Callable[[], object] = lambda: None) -> Iterator[None]:
     A signal that is ignored when the block begins, as nohup does with SIGHUP, stays ignored; SIGINT never does, since
     shells ignore it for whatever they start in the background.
     """
-    def stop(_number: int, _frame: Any) -> None:
-        for number in before:
-            signal.signal(number, signal.SIG_IGN)  # once is enough: what follows is clean-up
+    def stop(number: int, frame: FrameType | None) -> None:
+        if _in_import(frame):
+            threading.Timer(AGAIN_S, signal.pthread_kill, [threading.main_thread().ident, number]).start()
+            return
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)  # once is enough: what follows is clean-up
         first()
         raise KeyboardInterrupt
 
@@ -35,6 +40,11 @@ def stoppable(first: Callable[[], object] = lambda: None) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _in_import(frame: FrameType | None) -> bool:
+    """Whether Python's import machinery is at work itself: it may leave its lock taken, and then no thread imports."""
+    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")
 
 
 @contextmanager

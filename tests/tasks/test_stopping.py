@@ -29,6 +29,21 @@ def test_a_signal_amid_clean_up_is_delivered_at_its_end() -> None:
     assert done == ["whole"]
 
 
+def test_a_signal_amid_an_import_waits_until_its_lock_is_free() -> None:
+    passed: list[str] = []
+    amid = compile("signal.raise_signal(signal.SIGINT)\npassed.append('the lock is free')",
+                   "<frozen importlib._bootstrap>", "exec")
+
+    def load() -> None:
+        with stoppable():
+            exec(amid, {"signal": signal, "passed": passed})  # noqa: S102
+            threading.Event().wait(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        load()
+    assert passed == ["the lock is free"]
+
+
 def test_what_is_started_meanwhile_hears_every_signal() -> None:
     with stoppable(), undisturbed():
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
