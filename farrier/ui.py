@@ -39,6 +39,7 @@ def ui(*, port: int = 0, json: Annotated[bool, Parameter(negative=())] = False) 
     from flows.server import prefect_server
     from tasks.addresses import without_userinfo
 
+    print("starting both servers; the first time this takes half a minute", file=sys.stderr, flush=True)
     with prefect_server() as api, mlflow_server(port) as found:
         mlflow, prefect = without_userinfo(found), without_userinfo(api).removesuffix("/api")
         if json:

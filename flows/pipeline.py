@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect import flow
+from prefect.context import TagsContext
 from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
 from conf.settings import Settings
@@ -18,9 +19,18 @@ from tasks.optimization.recipes import plan
 @flow(name="pipeline", flow_run_name="{settings.project}")
 def pipeline(settings: Settings, run: Run) -> Outcome:
     """Take raw rows to a proven release for each target, or say why there is none."""
-    with chronicled(settings, run) as chronicle, temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    quiet = temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with chronicled(settings, run) as chronicle, quiet, untagged():
         _stages(settings, chronicle)
     return chronicle.outcome
+
+
+def untagged() -> TagsContext:
+    """A block whose steps don't inherit the pipeline's tags: for each, Prefect would ask its server for a slot.
+
+    That is a request a step, and now and then a wait of seconds.
+    """
+    return TagsContext(current_tags=set())
 
 
 def _stages(settings: Settings, chronicle: Chronicle) -> None:

@@ -15,11 +15,11 @@ ColumnKind = Literal["number", "category", "time", "identifier"]
 Form = Literal["sklearn", "torch", "onnx"]
 Evidence = Literal["measured", "emulated", "simulated", "compiled", "modelled"]
 Outcome = Literal["pass", "fail", "inconclusive"]
-Scenario = Literal["single-stream", "server", "offline"]
+Scenario = Literal["single-stream", "offline"]
 OUTPUTS = ("label", "probabilities", "prediction")  # what models answer with: no column that they read is called so
 
 
-PASSWORD = re.compile(r"(://[^/?#\s:@]*:)[^/?#\s@]+(?=@)")
+PASSWORD = re.compile(r"(://[^/?#\s:@]*:|\bhttps?://)[^/?#\s@]+(?=@)")  # of a web address, a name alone is a token
 
 
 def masked(text: str) -> str:
@@ -27,6 +27,8 @@ def masked(text: str) -> str:
 
     >>> masked("ftp://ann:secret@host/rows.csv")
     'ftp://ann:…@host/rows.csv'
+    >>> masked("https://token@host/rows.csv and sftp://ann@host/rows.csv")
+    'https://…@host/rows.csv and sftp://ann@host/rows.csv'
     """
     return PASSWORD.sub(r"\1…", text)
 

@@ -11,10 +11,10 @@ from serving.package import GOLDEN, MANIFEST, MODEL
 from tasks.deployment.hardware import fingerprint
 from tasks.deployment.measurement import exclusive, over_rounds
 from tasks.deployment.settings import MeasurementSettings
-from tasks.deployment.timing import Entrant, Scenario, race
+from tasks.deployment.timing import Entrant, race
 from tasks.errors import DeploymentError
 from tasks.processes import run_apart
-from tasks.records import Budgets, Estimate, Miss, Record
+from tasks.records import Budgets, Estimate, Miss, Record, Scenario
 
 FIGURES = {"latency_p50_ms": "p50_ms", "latency_p99_ms": "p99_ms", "throughput_per_s": "throughput_per_s",
            "cpu_s_per_1000": "cpu_s_per_1000"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from tasks.deployment.loadgen import drive
 from tasks.deployment.runtimes import Predict
 from tasks.deployment.settings import MeasurementSettings
+from tasks.records import Scenario
 
 Feeds = Mapping[str, NDArray[Any]]
-Scenario = Literal["single-stream", "offline"]
 LIBRARY = 512  # rows that LoadGen draws from: enough to vary, few enough to keep each one apart
 BATCH = 256  # rows
 LEAD_QUERIES, LEAD_BATCHES = 4, 1  # at the start of each turn, not counted: the candidate before has cooled the caches

@@ -70,6 +70,7 @@ def test_another_kind_of_plug_in_starts_afresh(mine: Path) -> None:
     "tracking.uri=postgresql://farrier:hunter2@db/mlflow",
     "data.source={kind: file, path: 'https://me:hunter2@example.org/rows.csv'}",
     "data.source={kind: file, path: 'zip://rows.csv::ftp://me:hunter2@example.org/rows.zip'}",
+    "data.source={kind: file, path: 'https://hunter2@example.org/rows.csv'}",
     "data.source={kind: idx, images: 'ftp://me:hunter2@example.org/i', labels: l}",
     "data.source={kind: file, pth: 'https://me:hunter2@example.org/rows.csv'}",
 ])

@@ -213,10 +213,13 @@ def test_prefect_shows_the_stages_and_an_artifact_for_each(outcome: dict, server
         names = {run.name for run in client.read_flow_runs(limit=200)}
         keys = {artifact.key for artifact in client.read_artifacts(limit=200)}
         said = {log.message for log in client.read_logs(limit=200)}
+        steps = client.read_task_runs(limit=200)
     assert {"tiny", "data tiny", "training tiny", "optimization tiny", "deployment tiny"} <= names
     assert {"data", "training", "optimization", "deployment", "progress", "report", "summary"} <= keys
     assert {f"finished: train {family}" for family in FAMILIES} <= said
     assert not [message for message in said if "record" in message]
+    assert steps
+    assert not [step.name for step in steps if step.tags]  # for each tag Prefect would ask its server for a slot
 
 
 def test_a_second_run_reuses_everything_and_releases_nothing_twice(
