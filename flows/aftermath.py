@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from prefect.client.orchestration import get_client
+from typing import Any
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed
 
 from flows.run import killed, write
@@ -20,8 +23,13 @@ def close_killed(project: str, tracking: Tracking) -> None:
 
 
 def _crash(run: str) -> None:
-    """Tell Prefect that the flow runs of a run, which carry its key as a tag, will not go on."""
-    wanted = FlowRunFilter.model_validate({"tags": {"all_": [run]}, "state": {"type": {"any_": ["RUNNING"]}}})
+    """Tell Prefect that a run's pipeline, which carries its key as a tag, and the stages under it will not go on."""
     with get_client(sync_client=True) as server:
-        for flow_run in server.read_flow_runs(flow_run_filter=wanted):
-            server.set_flow_run_state(flow_run.id, Crashed(message="Its process was killed."), force=True)
+        for pipeline in _running(server, {"tags": {"all_": [run]}}):
+            for flow_run in (*_running(server, {"parent_flow_run_id": {"any_": [str(pipeline.id)]}}), pipeline):
+                server.set_flow_run_state(flow_run.id, Crashed(message="Its process was killed."), force=True)
+
+
+def _running(server: SyncPrefectClient, wanted: dict[str, Any]) -> list[FlowRun]:
+    running = {"state": {"type": {"any_": ["RUNNING"]}}}
+    return server.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted | running))

@@ -30,6 +30,7 @@ Start = Callable[..., subprocess.Popen[str]]
 def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a command in a session of its own, with a home and nothing else of the test's; all are ended at last."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FARRIER", "PREFECT", "MLFLOW"))}
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup ignores it for all that is started
     begun: list[subprocess.Popen[str]] = []
 
     def starting(*words: str) -> subprocess.Popen[str]:
@@ -39,6 +40,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return begun[-1]
 
     yield starting
+    signal.signal(signal.SIGHUP, hangup)
     for process in begun:
         process.kill()
         process.communicate()
