@@ -97,7 +97,17 @@ def _origin(facts: Facts) -> Iterator[str]:
 
 
 def _estimate(estimate: Facts) -> tuple[str, str]:
-    return f"{estimate['value']:.4g}", f"{estimate['low']:.4g} to {estimate['high']:.4g} ({estimate['level']:.0%})"
+    value, low, high = (_number(estimate[name]) for name in ("value", "low", "high"))
+    return value, f"{low} to {high} ({estimate['level']:.0%})"
+
+
+def _number(value: float) -> str:
+    """Four digits, and no power of ten where there are more of them.
+
+    >>> _number(0.0405123), _number(235562.3)
+    ('0.04051', '235,562')
+    """
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
