@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import sys
 import textwrap
 from importlib import import_module
@@ -13,7 +14,7 @@ from cyclopts import App, CycloptsError
 
 from tasks.stopping import deaf, stoppable
 
-USAGE, FAILED, INTERRUPTED = 2, 1, 130
+USAGE, FAILED, INTERRUPTED, UNHEARD = 2, 1, 130, 141
 
 app = App(name="farrier", help="Raw rows to a model that runs, proven, on the hardware you have.", version="0.1.0",
           help_format="plaintext")
@@ -64,6 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with stoppable():
             result: Any = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
     except CycloptsError as mistake:
         _complain(f"{mistake}\nSee: {command()} --help")
         sys.exit(USAGE)
@@ -72,8 +74,22 @@ def main(arguments: list[str] | None = None) -> None:
         _complain("stopped. Finished work is kept: the same command goes on from there.")
         sys.exit(INTERRUPTED)
     except Exception as problem:  # noqa: BLE001 what is not ours is raised again
-        sys.exit(_explained(problem))
+        sys.exit(UNHEARD if _unheard(problem) else _explained(problem))
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _unheard(problem: Exception) -> bool:
+    """Whether nobody reads any more what is printed, as after `| head`: then the rest of it goes nowhere."""
+    if not isinstance(problem, BrokenPipeError) or not _reader_is_gone(sys.stdout.fileno()):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return True
+
+
+def _reader_is_gone(pipe: int) -> bool:
+    asked = select.poll()
+    asked.register(pipe, 0)  # an error is told whatever is asked for
+    return any(event & select.POLLERR for _, event in asked.poll(0))
 
 
 def _explained(problem: Exception) -> int:

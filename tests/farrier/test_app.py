@@ -67,6 +67,15 @@ def test_a_mistake_is_said_with_its_exit_code_and_no_traceback(
     assert "Traceback" not in done.stderr
 
 
+def test_a_reader_that_had_enough_is_no_fault(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "farrier", "runs", "--json"], cwd=CHECKOUT, stdout=writing, text=True,
+                          stderr=subprocess.PIPE, env={**os.environ, "FARRIER_HOME": str(tmp_path)}, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_target_whose_extra_is_not_installed_is_refused_with_the_command(
     dry_run: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
