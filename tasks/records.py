@@ -75,6 +75,15 @@ class Artifact(Record):
     size_bytes: int = Field(ge=0)
 
 
+def spelled(value: float) -> str:
+    """A number in four digits, without a power of ten where it has more of them.
+
+    >>> spelled(0.0405123), spelled(235562.3)
+    ('0.04051', '235,562')
+    """
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+
+
 class Estimate(Record):
     """A number that was estimated, with its interval, how it was made and from how many rows."""
 
@@ -86,7 +95,7 @@ class Estimate(Record):
     n: int
 
     def __str__(self) -> str:
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        return f"{spelled(self.value)} [{spelled(self.low)}, {spelled(self.high)}]"
 
 
 class Column(Record):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tasks.records import spelled
+
 Facts = Mapping[str, Any]
 NUMBERS = (("latency_p50_ms", "latency p50, ms"), ("latency_p99_ms", "latency p99, ms"),
            ("throughput_per_s", "rows per second"), ("cpu_s_per_1000", "CPU seconds per 1,000 rows"))
@@ -97,17 +99,8 @@ def _origin(facts: Facts) -> Iterator[str]:
 
 
 def _estimate(estimate: Facts) -> tuple[str, str]:
-    value, low, high = (_number(estimate[name]) for name in ("value", "low", "high"))
+    value, low, high = (spelled(estimate[name]) for name in ("value", "low", "high"))
     return value, f"{low} to {high} ({estimate['level']:.0%})"
-
-
-def _number(value: float) -> str:
-    """Four digits, and no power of ten where there are more of them.
-
-    >>> _number(0.0405123), _number(235562.3)
-    ('0.04051', '235,562')
-    """
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

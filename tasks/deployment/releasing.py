@@ -92,8 +92,11 @@ def way_back(project: str, target: str, version: int | None = None) -> Release:
     served = {event.version for event in events} - withdrawn(events)
     earlier = [v for v in served if v < now.version]
     if version is None and not earlier:
+        others = sorted({event.version for event in events} - {now.version})
+        way = (f"Name one of {', '.join(f'v{one}' for one in others)}: farrier releases rollback {project} "
+               f"--target {target} --version {others[-1]}" if others else "It is the only one.")
         raise DeploymentError(f"{project} for {target} serves v{now.version}, and no earlier version is left to go to. "
-                              f"Name one: farrier releases rollback {project} --target {target} --version N")
+                              + way)
     return at_version(project, target, max(earlier) if version is None else version)
 
 

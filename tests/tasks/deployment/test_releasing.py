@@ -104,6 +104,8 @@ def test_a_run_does_not_undo_a_rollback(pack_one: Pack) -> None:
     with pytest.raises(DeploymentError, match=r"is v2, which was rolled back.*--version 2"):
         out(second)
     assert current(*PLACE).version == 1
+    with pytest.raises(DeploymentError, match=r"Name one of v2: .*--version 2"):
+        rollback(*PLACE)
     rollback(*PLACE, 2)
     assert out(second).version == 2
 
@@ -112,7 +114,7 @@ def test_there_must_be_somewhere_to_roll_back_to(pack_one: Pack) -> None:
     with pytest.raises(DeploymentError, match="serves nothing"):
         rollback(*PLACE)
     out(pack_one())
-    with pytest.raises(DeploymentError, match="no earlier version is left"):
+    with pytest.raises(DeploymentError, match=r"no earlier version is left to go to\. It is the only one"):
         rollback(*PLACE)
     with pytest.raises(DeploymentError, match=r"no readable version 7 \(there is: v1\)"):
         rollback(*PLACE, 7)
