@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import select
@@ -48,8 +49,19 @@ def _called(verb: str) -> App:
     """The verb that is called, its examples at the end of its help."""
     found = getattr(import_module(f"farrier.{verb}"), verb)
     called = found if isinstance(found, App) else App(default_command=found)
-    called.help_epilogue = _examples((called.default_command or found).__doc__ or "")
+    words = inspect.cleandoc((called.default_command or found).__doc__ or "")
+    called.help, called.help_epilogue = _description(words), _examples(words)
     return called
+
+
+def _description(words: str) -> str:
+    r"""What a docstring says before its examples, in paragraphs that the help may wrap to the terminal's width.
+
+    >>> _description("Do it.\n\nAll of it,\nand well.\n\nExamples\n--------\n  do it\n\n")
+    'Do it.\n\nAll of it, and well.'
+    """
+    before = re.split(r"\n\n(?:Examples|Parameters)\b", words)[0]
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", before)
 
 
 def _examples(words: str) -> str:
