@@ -37,12 +37,20 @@ def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
         Print the findings as JSON.
 
     """
-    findings = [finding for check in CHECKS for finding in check()]
+    findings = [finding for check in CHECKS for finding in looked_at(check)]
     if json:
         print(json_module.dumps([finding._asdict() for finding in findings], indent=1))
     else:
         _show(findings)
     return 0 if all(finding.fine for finding in findings) else 1
+
+
+def looked_at(check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+    """What a check finds; that a package which it needs cannot be imported is a finding too."""
+    try:
+        yield from check()
+    except ImportError as problem:
+        yield Finding(check.__name__, fine=False, found=str(problem), mend="rm -rf .venv && make setup")
 
 
 def python() -> Iterator[Finding]:
@@ -182,10 +190,12 @@ def _installed(name: str) -> str | None:
 def _show(findings: list[Finding]) -> None:
     from rich.console import Console
 
+    from farrier.app import as_called
+
     console = Console()
     for finding in findings:
         mark, style = ("ok ", "green") if finding.fine else ("bad", "red")
         console.print(f"[{style}]{mark}[/] {finding.what:<24}", end="")
-        console.print(finding.found, markup=False, highlight=False, soft_wrap=True)
+        console.print(as_called(finding.found), markup=False, highlight=False, soft_wrap=True)
         if not finding.fine:
-            console.print(f"    mend it: {finding.mend}", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"    mend it: {as_called(finding.mend)}", markup=False, highlight=False, soft_wrap=True)

@@ -84,8 +84,10 @@ def _monitored(settings: Settings, releases: tuple[Release, ...], since: datetim
 
     with prefect_server(_import):
         from flows.monitoring import monitoring
+        from flows.publishing import logs_delivered
 
-        return monitoring(settings, releases, since)
+        with logs_delivered():
+            return monitoring(settings, releases, since)
 
 
 def _import() -> None:

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from farrier.app import command
+from farrier.app import as_called, command
 from tasks.records import Measurement
 from tasks.report import sentences, words
 
@@ -78,7 +78,7 @@ def _decision(each: Deployed) -> str:
         released = f"released: v{story.release.version}, {story.release.candidate}"
         return f"{released}; {sentences.certified(story.release.verdict)}"
     reason = story.refusal.reason if story.refusal else "nothing was chosen"
-    return f"not released: {reason}"
+    return f"not released: {as_called(reason)}"
 
 
 def _closing(outcome: Outcome, console: Console) -> None:

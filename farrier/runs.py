@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import logging
+import textwrap
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -42,8 +43,14 @@ def runs(
     return 0
 
 
+def _short(error: str) -> str:
+    """The first line of what ended a run, as far as a table has room."""
+    return textwrap.shorten(next(iter(error.splitlines()), ""), 60, placeholder=" …")
+
+
 def _show(found: list) -> None:  # type: ignore[type-arg]
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     from farrier.screen import console
@@ -55,10 +62,10 @@ def _show(found: list) -> None:  # type: ignore[type-arg]
         out.print(f"Nothing ran yet. Begin with: {command()} run digits", highlight=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("run", "project", "status", "seconds", "champion", "released", "refused"):
+    for name in ("run", "project", "status", "seconds", "champion", "released", "refused", "error"):
         table.add_column(name, justify="right" if name == "seconds" else "left")
     for one in found:
         table.add_row(one.key, one.project, one.status, f"{one.seconds:.0f}", one.champion,
                       ", ".join(f"{r.target} v{r.version}" for r in one.releases),
-                      ", ".join(r.target for r in one.refusals))
+                      ", ".join(r.target for r in one.refusals), escape(_short(one.error)))
     out.print(table)

@@ -74,8 +74,8 @@ class Chronicle:
         self.lineage = Lineage(project=settings.project, commit=code_commit(), settings=settings.digest(),
                                run=self._open())
         self.progress = publishing.Progress(stages=4)
-        publishing.markdown("mlflow", _way_to_mlflow(
-            settings.tracking.pages or pages_of_mlflow(self.tracking.uri), self.lineage.run, run.project))
+        self.pages = settings.tracking.pages or pages_of_mlflow(self.tracking.uri)
+        publishing.markdown("mlflow", _way_to_mlflow(self.pages, self.lineage.run, run.project))
         self.outcome = Outcome(summary=self._summary("running"))
         write(self.outcome.summary)
 
@@ -183,7 +183,8 @@ class Chronicle:
                 for a in attribute(self.outcome.candidates, measured)), reused=tuple(self.tally.reused),
             lineage=StoryLineage(
                 data_digest=prepared.snapshot.sha256, code_commit=code_commit(), settings_digest=self.settings.digest(),
-                mlflow_run=self.lineage.run, prefect_run=self.run.flow_run),
+                mlflow_run=self.lineage.run, mlflow_url=_page_of(self.pages, self.lineage.run),
+                prefect_run=self.run.flow_run),
             settings=_yaml(self.settings), **self._picture(prepared, store))
 
     def _picture(self, prepared: PreparedData, store: Store) -> dict[str, Any]:
@@ -214,9 +215,13 @@ def chronicled(settings: Settings, run: Run) -> Iterator[Chronicle]:
             chronicle.end(chronicle.verdict())
 
 
+def _page_of(pages: str, run: str) -> str:
+    return f"{pages}/#/runs/{run}" if run else ""
+
+
 def _way_to_mlflow(pages: str, run: str, project: str) -> str:
     """Where MLflow shows this run; a store of this home has pages as long as `farrier ui` serves them."""
-    found = f"[MLflow run {run}]({pages}/#/runs/{run})" if run else f"[MLflow]({pages})"
+    found = f"[MLflow run {run}]({_page_of(pages, run)})" if run else f"[MLflow]({pages})"
     return f"{found} of experiment `{project}`. Where nothing answers, `farrier ui` serves it."
 
 

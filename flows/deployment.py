@@ -180,7 +180,7 @@ def _announce(
     verdict_text = Attachment(name="release/verdict.json", text=verdict.model_dump_json(indent=1))
     shown = pictures("release", answered(passed.answers, work.prepared, Store()))
     post(work.run.tracking_uri, [release_to_be(
-        work.run, draft, candidate, (*files, verdict_text, *shown), work.prepared, packed.reused)])
+        work.run, draft, candidate, (*files, verdict_text, *shown), work.prepared, work.lineage, packed.reused)])
     Tracking(work.run.tracking_uri).require_delivered()
 
 

@@ -68,9 +68,9 @@ def flow_run_id() -> str:
     return str(flow_run.get_id() or "")
 
 
-def flow_run_url() -> str:
-    """Where Prefect's UI shows this flow run; '' outside of one."""
-    found = flow_run.get_id()  # its own get_flow_run_ui_url() leads to a page that is no more
+def flow_run_url(named: str = "") -> str:
+    """Where Prefect's UI shows this flow run, or the one that is named; '' outside of one."""
+    found = named or flow_run.get_id()  # its own get_flow_run_ui_url() leads to a page that is no more
     return str(url_for("flow-run", obj_id=found) or "") if found else ""
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows.gathering import Made
-from flows.run import Run, code_commit
+from flows.publishing import flow_run_id, flow_run_url
+from flows.run import Run
 from tasks.caching import unrecorded
 from tasks.data.settings import DataSettings
+from tasks.deployment.packaging import Lineage
 from tasks.deployment.registry import served_alias
 from tasks.entries import Attachment, Dataset, Entry, LoggedModel, Registration
 from tasks.outbox import Posted
@@ -101,7 +103,7 @@ def record_deployment(run: Run, released: int, refused: int, text: str, *, whole
 
 def release_to_be(
     run: Run, release: Release, candidate: Candidate, attachments: tuple[Attachment, ...], prepared: PreparedData,
-    reused: bool,
+    lineage: Lineage, reused: bool,
 ) -> Entry:
     """A release as MLflow must know it before the pointer moves: run, model and registered version.
 
@@ -115,7 +117,8 @@ def release_to_be(
                  "certified_drop": release.verdict.overall.drop.value,
                  "certified_drop_bound": release.verdict.overall.drop.high},
         tags={**_tags("release", candidate), "farrier.target": release.target, "farrier.data": prepared.snapshot.sha256,
-              "farrier.commit": code_commit(), "farrier.flow_run": run.flow_run,
+              "farrier.commit": lineage.commit, "farrier.settings": lineage.settings,
+              "farrier.flow_run": run.flow_run, "farrier.flow_run_url": flow_run_url(run.flow_run),
               "farrier.verdict": release.verdict.outcome, "farrier.evidence": release.measurement.evidence},
         sha256=release.package.sha256, reused=reused, attachments=attachments,
         model=LoggedModel(name=f"{run.project}-{release.target}", kind="onnx", artifact=candidate.model.artifact,
@@ -149,8 +152,6 @@ def _stage(run: Run, stage: str, *, tags: dict[str, str] | None = None, **facts:
 
 
 def _flow_tags(run: Run) -> dict[str, str]:
-    from flows.publishing import flow_run_id, flow_run_url
-
     return {"farrier.flow_run": flow_run_id() or run.flow_run, "farrier.flow_run_url": flow_run_url()}
 
 

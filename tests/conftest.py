@@ -20,6 +20,7 @@ import pytest
 from tasks.data.collection import collect
 from tasks.data.preparation import prepare
 from tasks.data.settings import DataSettings
+from tasks.processes import cool_down
 from tasks.records import (
     Artifact,
     Candidate,
@@ -48,6 +49,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} may not be skipped here: {reason}"
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_stays() -> Iterator[None]:
+    """The fork server that tests started ends with them, not some time after."""
+    yield
+    cool_down()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,17 @@ def test_a_dry_run_says_what_would_be_run_and_runs_nothing(tmp_path: Path) -> No
     assert "cpu-tiny" in done.stdout
     assert "Nothing was run" in done.stdout
     assert not (tmp_path / "state" / "prefect").exists()
+
+
+def test_a_check_that_lacks_a_package_is_a_finding() -> None:
+    def models() -> Iterator[doctor.Finding]:
+        import a_package_that_nobody_has  # type: ignore[import-not-found]  # noqa: F401
+
+        yield doctor.Finding("models", fine=True, found="all")
+
+    (finding,) = doctor.looked_at(models)
+    assert (finding.what, finding.fine, finding.mend) == ("models", False, "rm -rf .venv && make setup")
+    assert "a_package_that_nobody_has" in finding.found
 
 
 def test_doctor_finds_this_machine_fit_and_says_so(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from conf.settings import load
 from flows.execution import execute
+from flows.run import STAGES, begin
 from tasks.errors import DeploymentError
 from tasks.store import Store
 
@@ -15,3 +16,14 @@ def test_production_begins_no_run_until_a_key_is_named(store: Store) -> None:
         execute(load("digits", ["data.source={kind: file, path: nowhere.csv}"], profile="production"))
     assert not list((store.root.parent / "state").glob("runs/*/*/summary.json"))
     assert not (store.root.parent / "state" / "prefect").exists()
+
+
+@pytest.mark.parametrize(("asked", "repeated", "last"), [
+    ({}, (), "deployment"),
+    ({"only": "training"}, ("training",), "training"),
+    ({"start": "data"}, STAGES, "deployment"),
+    ({"start": "optimization"}, ("optimization", "deployment"), "deployment"),
+])
+def test_a_run_repeats_what_it_is_told_to(asked: dict[str, str], repeated: tuple[str, ...], last: str) -> None:
+    run = begin("tiny", **asked)
+    assert (run.refresh, run.last) == (repeated, last)

@@ -143,8 +143,8 @@ LEFT = {
        for target in TARGETS for recipe in RECIPES},
     **{f"/release/{target}": Left({"candidate", "target", "package"},
                                   MEASURED | {"margin", "certified_drop", "certified_drop_bound"},
-                                  TAGS | RESULT | OF_CANDIDATE | {"target", "data", "commit", "flow_run", "verdict",
-                                                                  "evidence", "version"},
+                                  TAGS | RESULT | OF_CANDIDATE | FLOW | {"target", "data", "commit", "settings",
+                                                                         "verdict", "evidence", "version"},
                                   {f"release/{name}" for name in ("card.md", "manifest.json", "verdict.json",
                                                                   "confusion.svg", "confusion.json")}, SETS, models=1)
        for target in TARGETS},
@@ -210,15 +210,19 @@ def test_mlflow_and_prefect_link_to_each_other(outcome: dict, tracking: Tracking
 
 def test_prefect_shows_the_stages_and_an_artifact_for_each(outcome: dict, server: str) -> None:
     with SyncPrefectClient(server) as client:
-        names = {run.name for run in client.read_flow_runs(limit=200)}
+        stage_of = {run.id: run.name for run in client.read_flow_runs(limit=200)}
         keys = {artifact.key for artifact in client.read_artifacts(limit=200)}
         said = {log.message for log in client.read_logs(limit=200)}
         steps = client.read_task_runs(limit=200)
-    assert {"tiny", "data tiny", "training tiny", "optimization tiny", "deployment tiny"} <= names
+    assert {"tiny", "data tiny", "training tiny", "optimization tiny", "deployment tiny"} <= set(stage_of.values())
     assert {"data", "training", "optimization", "deployment", "progress", "report", "summary"} <= keys
     assert {f"finished: train {family}" for family in FAMILIES} <= said
     assert not [message for message in said if "record" in message]
     assert steps
+    under = {(stage_of[step.flow_run_id], step.name) for step in steps}
+    assert {("training tiny", f"train {family}") for family in FAMILIES} <= under
+    assert {("optimization tiny", f"optimize {recipe}") for recipe in RECIPES} <= under
+    assert {("deployment tiny", f"measure {target}") for target in TARGETS} <= under
     assert not [step.name for step in steps if step.tags]  # for each tag Prefect would ask its server for a slot
 
 
@@ -308,11 +312,14 @@ def test_the_alias_stands_for_what_is_served_whatever_runs_and_rollbacks_do(
 def test_what_is_corrupted_in_the_store_is_named_not_used_and_rebuilt(
     outcome: dict, farrier: Farrier, home: Path, pattern: str
 ) -> None:
-    for file in (home / "store").glob(pattern):
+    files = list((home / "store").glob(pattern))
+    for file in files:
         sound = file.read_bytes()
         file.write_bytes(bytes([sound[0] ^ 128]) + sound[1:])
     again = farrier("run", "tiny", "--json")
     assert again.returncode == 0, again.stderr
+    named = {file.parent if "packages" in pattern else file for file in files}
+    assert any(f"{each} does not have its digest any more" in again.stderr for each in named)
     assert "rebuilt" in again.stderr
     assert json.loads(again.stdout)["made"] >= 1
     assert json.loads(farrier("run", "tiny", "--json").stdout)["made"] == 0

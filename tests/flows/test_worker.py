@@ -17,12 +17,16 @@ from tests.flows.test_faults import orphans, settle
 pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]
 
 
-def until_a_run_trains(home: Path) -> None:
-    """Wait for the first artifacts of a run."""
+def artifacts(home: Path) -> set[Path]:
+    return set((home / "store").glob("*/*"))
+
+
+def until_a_run_trains(home: Path, known: set[Path]) -> None:
+    """Wait for the first new artifacts of a run."""
     deadline = time.monotonic() + 240
-    while not list((home / "store").glob("*/*")) and time.monotonic() < deadline:
+    while artifacts(home) <= known and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert list((home / "store").glob("*/*"))
+    assert artifacts(home) > known
 
 
 def test_whatever_ends_a_worker_the_next_run_is_executed(
@@ -34,7 +38,7 @@ def test_whatever_ends_a_worker_the_next_run_is_executed(
     assert (told["pool"], told["pid"]) == ("farrier", killed.pid)
     assert farrier("worker").returncode == 1, "one worker a home"
     asked = json.loads(farrier("retrain", "tiny", "--json").stdout)
-    until_a_run_trains(home)
+    until_a_run_trains(home, set())
     killed.kill()
     killed.communicate()
     settle(home)
@@ -44,8 +48,9 @@ def test_whatever_ends_a_worker_the_next_run_is_executed(
     done = farrier("retrain", "tiny", "--wait", "--json")
     assert json.loads(done.stdout)["state"] == "Completed", done.stderr
     assert json.loads(done.stdout)["flow_run"] != asked["flow_run"]
+    known = artifacts(home)
     farrier("retrain", "tiny", "-o", "training.seed=5")
-    time.sleep(20)  # long enough to be taken, short enough to be at work or done
+    until_a_run_trains(home, known)
     following.send_signal(signal.SIGTERM)
     _, said = following.communicate(timeout=120)
     assert (following.returncode, "Traceback" in said) == (0, False), said
