@@ -20,6 +20,7 @@ QUANTITIES = {
     "latency_p50_ms": "p50 latency", "latency_p99_ms": "p99 latency", "throughput_per_s": "throughput",
     "memory_bytes": "memory", "size_bytes": "size", "cpu_s_per_1000": "CPU time per 1,000",
 }
+AT_MOST = frozenset({"latency_p50_ms", "latency_p99_ms", "cpu_s_per_1000"})  # measured, with an interval
 AT_LEAST = frozenset({"throughput_per_s", "planned power"})
 DROPS = ("bound of the drop", "certification of")
 NOTHING = "—"
@@ -193,17 +194,28 @@ def missed(miss: Miss, metric: str = "") -> str:
     'size 41.3 kB, allowed 20 kB'
     >>> missed(Miss(what="bound of the drop", value=0.0441, allowed=0.02), "accuracy")
     'bound of the drop 4.41 points, allowed 2 points'
+    >>> missed(Miss(what="latency_p99_ms", value=2.31, allowed=1))  # the worse end of its interval
+    'p99 latency up to 2.31 ms, allowed 1 ms'
+    >>> missed(Miss(what="planned power", value=0.797, allowed=0.8))
+    'planned power 79%, at least 80%'
     """
     allowed = "at least" if miss.what in AT_LEAST else "allowed"
     value, limit = (_against(miss.what, amount, metric) for amount in (miss.value, miss.allowed))
-    return f"{name_of(miss.what)} {value}, {allowed} {limit}"
+    return f"{name_of(miss.what)} {_end(miss)}{value}, {allowed} {limit}"
+
+
+def _end(miss: Miss) -> str:
+    """Which end of an interval a measured number is that was held against a budget."""
+    if isinstance(miss.value, str):
+        return ""
+    return "down to " if miss.what.endswith("_per_s") else "up to " if miss.what in AT_MOST else ""
 
 
 def _against(what: str, value: float | str, metric: str) -> str:
     if isinstance(value, str):
         return value
     if what == "planned power":
-        return f"{value:.0%}"
+        return f"{math.floor(100 * value + 1e-9)}%"  # what falls short of 80 % is never called so
     return points(value, metric) if metric and what.startswith(DROPS) else quantity(what, value)
 
 

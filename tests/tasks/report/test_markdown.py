@@ -27,7 +27,7 @@ def test_optimization_keeps_the_failed(story):
 def test_deployment_has_a_line_for_each_candidate_and_its_fate(story):
     text = markdown.deployment_markdown(story.targets[1], "accuracy")
     assert text.count("| measured |") == 12
-    assert "p50 latency 9.1 µs, allowed 5 µs" in text
+    assert "p50 latency up to 9.1 µs, allowed 5 µs" in text
     assert "Nothing released: no candidate fits. The nearest, distill-small," in text
 
 

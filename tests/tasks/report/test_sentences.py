@@ -23,7 +23,7 @@ def test_gains_are_not_claimed_where_the_champion_was_not_measured(story):
     (0, "prune-75-int8", "released v3"), (0, "keep", "size 431 kB, allowed 20 kB"),
     (2, "prune-50", "fits; another costs less"),
     (2, "cnn-int8", "fits; another is as good or better in everything"),
-    (1, "keep-forest", "p50 latency 94 µs, allowed 5 µs"),
+    (1, "keep-forest", "p50 latency up to 94 µs, allowed 5 µs"),
     (2, "distill-small", "chosen; certification: inconclusive"), (2, "unheard-of", "no decision recorded"),
 ])
 def test_fate(story, target, candidate, fate):
@@ -32,7 +32,7 @@ def test_fate(story, target, candidate, fate):
 
 def test_a_refusals_nearest_keeps_its_misses_where_no_others_were_kept(story):
     target = story.targets[1].model_copy(update={"misses": {}})
-    assert sentences.fate(target, "distill-small") == "p50 latency 7 µs, allowed 5 µs"
+    assert sentences.fate(target, "distill-small") == "p50 latency up to 7 µs, allowed 5 µs"
 
 
 def test_a_refused_candidate_of_which_nothing_else_is_known_did_not_fit(story):
