@@ -24,7 +24,7 @@ CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 # a verb is what follows the command itself: not `farrier/app.py`, `farrier-serving`, or farrier in a sentence
 CALL = re.compile(r"(?:(?<![\w./-])|(?<=\.venv/bin/))farrier[ ]+([a-z]+)")
 HOST = re.compile(r"https?://([^\s/:)\"'`>\]]+)[^\s)\"'`>\]]*")
-MACHINE = re.compile(r"(?<![\w.$}])/(?:root|tmp|home|mnt)/[\w.-]+")
+MACHINE = re.compile(r"(?<![\w.$}])/(?:work|root|tmp|home)/[\w.-]+")
 ALLOWED = re.compile(r"https://download\.pytorch\.org/whl/cpu\b|http://127\.0\.0\.1\b")
 
 
@@ -135,7 +135,7 @@ class TestTheGuardsThemselves:
         assert not ALLOWED.match("https://example.org/simple")
 
     def test_a_path_of_one_machine_is_found(self) -> None:
-        assert MACHINE.findall("see /root/x and (/home/main)") == ["/root/x", "/home/main"]
+        assert MACHINE.findall("see /root/x and (/work/main)") == ["/root/x", "/work/main"]
 
     def test_a_link_to_nowhere_is_found(self) -> None:
         readme = CHECKOUT / "README.md"
