@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
@@ -23,13 +21,16 @@ def close_killed(project: str, tracking: Tracking) -> None:
 
 
 def _crash(run: str) -> None:
-    """Tell Prefect that a run's pipeline, which carries its key as a tag, and the stages under it will not go on."""
+    """Tell Prefect that a run's pipeline, which carries its key as a tag, and the stages under it will not go on.
+
+    A worker may have closed the pipeline alone: its stages are looked for whatever its state.
+    """
     with get_client(sync_client=True) as server:
-        for pipeline in _running(server, {"tags": {"all_": [run]}}):
-            for flow_run in (*_running(server, {"parent_flow_run_id": {"any_": [str(pipeline.id)]}}), pipeline):
-                server.set_flow_run_state(flow_run.id, Crashed(message="Its process was killed."), force=True)
+        for pipeline in _found(server, tags={"all_": [run]}):
+            for flow_run in (*_found(server, parent_flow_run_id={"any_": [str(pipeline.id)]}), pipeline):
+                if flow_run.state is not None and flow_run.state.is_running():
+                    server.set_flow_run_state(flow_run.id, Crashed(message="Its process was killed."), force=True)
 
 
-def _running(server: SyncPrefectClient, wanted: dict[str, Any]) -> list[FlowRun]:
-    running = {"state": {"type": {"any_": ["RUNNING"]}}}
-    return server.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted | running))
+def _found(server: SyncPrefectClient, **wanted: dict[str, list[str]]) -> list[FlowRun]:
+    return server.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(wanted))
