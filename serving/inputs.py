@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.values import Spelling, category, is_missing, is_plain, number_text
+
 Array = NDArray[Any]
+PLAIN: Spelling = {}
+MANY = 32
 
 
 class InputError(ValueError):
@@ -21,7 +25,8 @@ def feeds(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Ar
 
     `schema` is the JSON of a Schema. A row's numbers become float32 [N, 1] (missing: NaN), its categories text [N, 1]
     (missing: ""); images become `image`, float32 [N, H, W], from their pixel columns or from one column `image` of
-    nested lists. Raises InputError for an absent column, a value that is no number, and columns of unequal lengths.
+    nested lists. Texts are read as the schema's spelling says: its markers are missing values. Raises InputError for an
+    absent column, a value that is no number, and columns of unequal lengths.
 
     >>> schema = {"input": "rows", "columns": [{"name": "age", "kind": "number"}, {"name": "job", "kind": "category"}]}
     >>> feeds(schema, {"age": [39, None], "job": ["smith", None]})["age"].ravel()
@@ -29,31 +34,16 @@ def feeds(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Ar
     """
     if schema["input"] == "image":
         return {"image": _images(schema, columns)}
-    arrays = {name: _READERS[kind](name, _given(name, columns)) for name, kind in _features(schema)}
+    spelling = schema.get("spelling", PLAIN)
+    arrays = {column["name"]: _READERS[column["kind"]](column, _given(column["name"], columns), spelling)
+              for column in _features(schema)}
     _refuse_unequal(arrays)
     _refuse_infinite(arrays)
     return arrays
 
 
-def text(value: Any) -> str:
-    """A category's text, as preparation spells it: 3.0 is "3", True is "true", what is missing is "".
-
-    >>> text(3.0), text("3"), text(0.5), text(True), text(None)
-    ('3', '3', '0.5', 'true', '')
-    """
-    if isinstance(value, str):
-        return str(value)
-    if _is_missing(value):
-        return ""
-    if isinstance(value, bool | np.bool_):
-        return str(value).lower()
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _features(schema: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(c["name"], c["kind"]) for c in schema["columns"] if c["kind"] in _READERS]
+def _features(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [column for column in schema["columns"] if column["kind"] in _READERS]
 
 
 def _given(name: str, columns: Mapping[str, Any]) -> Any:
@@ -72,46 +62,48 @@ def _nearest(name: str, given: list[str]) -> str:
     return f"given: {', '.join(given) or 'none'}"
 
 
-def _numbers(name: str, values: Sequence[Any]) -> Array:
+def _numbers(column: Mapping[str, Any], values: Sequence[Any], spelling: Spelling) -> Array:
+    """Numbers as given, texts as spelled. A number that the spelling calls a missing value is one."""
     try:
         with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused as such
-            array = np.array(values, dtype=np.float32)
-    except (TypeError, ValueError):
-        array = np.array([_number(name, row, value) for row, value in enumerate(values)], dtype=np.float32)
-    return _one_a_row(name, array)
+            array = np.array(values if is_plain(spelling) else _plain(values, spelling), dtype=np.float32)
+    except (TypeError, ValueError):  # a marker, or a value to blame
+        told = zip(_plain(values, spelling), values, strict=True)
+        array = np.array([_number(column["name"], row, *pair) for row, pair in enumerate(told)], dtype=np.float32)
+    for marker in spelling.get("missing_numbers", ()):
+        array[array == np.float32(marker)] = np.nan
+    return _one_a_row(column["name"], array)
 
 
-def _number(name: str, row: int, value: Any) -> float:
-    if _is_missing(value) or (isinstance(value, str) and not value.strip()):
+def _plain(values: Sequence[Any], spelling: Spelling) -> list[Any]:
+    return [number_text(value, spelling) if isinstance(value, str) else value for value in values]
+
+
+def _number(name: str, row: int, plain: Any, given: Any) -> float:
+    if is_missing(plain):
         return float("nan")
     try:
-        return float(value)
+        return float(plain)
     except (TypeError, ValueError):
-        raise InputError(f"column {name!r}, row {row}: {value!r} is not a number.") from None
+        raise InputError(f"column {name!r}, row {row}: {given!r} is not a number.") from None
 
 
-def _categories(name: str, values: Iterable[Any]) -> Array:
-    texts = [value if type(value) is str else _scalar_text(name, row, value) for row, value in enumerate(values)]
+def _categories(column: Mapping[str, Any], values: Sequence[Any], spelling: Spelling) -> Array:
+    name = column["name"]
+    if len(values) > MANY and all(type(value) is str for value in values):  # few differ: each is read once
+        spelled = {value: category(value, column, spelling) for value in set(values)}
+        return _one_a_row(name, np.array([spelled[value] for value in values], dtype=object))
+    texts = [category(value if type(value) is str else _one_value(name, row, value), column, spelling)
+             for row, value in enumerate(values)]
     return _one_a_row(name, np.array(texts, dtype=object))
 
 
-def _scalar_text(name: str, row: int, value: Any) -> str:
+def _one_value(name: str, row: int, value: Any) -> Any:
     if isinstance(value, np.ndarray) and value.size == 1:
-        value = value.item()
+        return value.item()
     if isinstance(value, list | tuple | dict | set | bytes | np.ndarray):
         raise InputError(f"column {name!r}, row {row}: {value!r} is not one value.")
-    return text(value)
-
-
-def _is_missing(value: Any) -> bool:
-    if value is None:
-        return True
-    try:
-        return bool(value != value)  # noqa: PLR0124  only a NaN differs from itself
-    except TypeError:  # pandas.NA refuses to be true or false
-        return True
-    except ValueError:  # an array is not one value; who reads it says so
-        return False
+    return value
 
 
 def _one_a_row(name: str, array: Array) -> Array:
@@ -162,16 +154,17 @@ def _whole_images(values: Any) -> Array:
 
 
 def _pixel_columns(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> Array:
-    names = [name for name, _ in _features(schema)]
-    given = [_given(name, columns) for name in names]
+    named = _features(schema)
+    given = [_given(column["name"], columns) for column in named]
     try:
         with np.errstate(over="ignore"):
             flat = np.array(given, dtype=np.float32)
     except (TypeError, ValueError):  # look column by column for the one to blame
-        arrays = {name: _numbers(name, values) for name, values in zip(names, given, strict=True)}
+        spelling = schema.get("spelling", PLAIN)
+        arrays = {c["name"]: _numbers(c, values, spelling) for c, values in zip(named, given, strict=True)}
         _refuse_unequal(arrays)
         flat = np.array([array.ravel() for array in arrays.values()], dtype=np.float32)
-    return np.ascontiguousarray(flat.reshape(len(names), -1).T).reshape(-1, *schema["shape"])
+    return np.ascontiguousarray(flat.reshape(len(named), -1).T).reshape(-1, *schema["shape"])
 
 
 _READERS = {"number": _numbers, "category": _categories}

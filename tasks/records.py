@@ -110,6 +110,16 @@ class Column(Record):
     high: float | None = None
 
 
+class Spelling(Record):
+    """How a source writes values as text: who asks later may write them so too, and is read as training was."""
+
+    missing: tuple[str, ...] = Field((), description="texts that stand for a missing value, beside the empty one")
+    missing_numbers: tuple[float, ...] = Field((), description="those of them that are numbers, as -999")
+    strip_spaces: bool = False
+    decimal: str = "."
+    thousands: str | None = None
+
+
 class Schema(Record):
     """What rows look like: the contract between data, graph, package and server.
 
@@ -121,6 +131,7 @@ class Schema(Record):
     columns: tuple[Column, ...]
     target: Column
     task: TaskKind
+    spelling: Spelling = Spelling()
 
     @property
     def features(self) -> tuple[Column, ...]:

@@ -104,7 +104,8 @@ def infer(train: pd.DataFrame, kept: pd.DataFrame, kinds: Mapping[str, ColumnKin
     if not any(column.kind in ("number", "category") for column in named):
         raise DataError(f"no column but {settings.target!r} is a number or a category: a model would have nothing to "
                         f"read. Declare kinds under data.columns.")
-    schema = Schema(input=settings.input, shape=settings.shape, columns=named, target=target, task=task)
+    schema = Schema(input=settings.input, shape=settings.shape, columns=named, target=target, task=task,
+                    spelling=settings.source.spelling())
     _refuse_features(schema, train)
     return schema
 

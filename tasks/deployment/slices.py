@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from serving.inputs import text
+from serving.values import text
 from tasks.data.features import typed
 from tasks.deployment.settings import SliceSettings
 from tasks.errors import SettingsError

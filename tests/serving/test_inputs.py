@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.inputs import InputError, feeds, text
+from serving.inputs import InputError, feeds
+from serving.values import text
 
 ROWS = {"input": "rows", "columns": [
     {"name": "id", "kind": "identifier"},

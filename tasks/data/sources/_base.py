@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from tasks.errors import DataError
 from tasks.plugins import Plugin
+from tasks.records import Spelling
 
 SNAPSHOT = "snapshot.parquet"
 UNREADABLE = (OSError, ValueError, EOFError, RecursionError, ImportError, pa.ArrowException,
@@ -38,6 +39,10 @@ class Source(Plugin):
     @abstractmethod
     def identity(self) -> str | None:
         """A cheap digest of what `collect` would give; None where that cannot be known without collecting."""
+
+    def spelling(self) -> Spelling:
+        """How its texts spell values; a source of typed values has nothing to say."""
+        return Spelling()
 
 
 @contextmanager

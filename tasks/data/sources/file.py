@@ -17,7 +17,7 @@ from pydantic import Field, field_validator
 from tasks.data import tables
 from tasks.data.sources._base import SNAPSHOT, Source, opened
 from tasks.errors import DataError
-from tasks.records import Address, digest_of
+from tasks.records import Address, Spelling, digest_of
 from tasks.store import sha256_of
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -81,6 +81,15 @@ class File(Source):
         local = Path(self.path).expanduser()
         return digest_of([self.canonical(), sha256_of(local)]) if local.is_file() else None
 
+    def spelling(self) -> Spelling:
+        if self._format() != "csv":
+            return Spelling()
+        return Spelling(missing=self.missing, missing_numbers=self._missing_numbers(), decimal=self.decimal,
+                        thousands=self.thousands, strip_spaces=self.strip_spaces)
+
+    def _missing_numbers(self) -> tuple[float, ...]:
+        return tuple(pd.to_numeric(pd.Series(self.missing, dtype=object), errors="coerce").dropna())
+
     def _format(self) -> Format:
         suffixes = [suffix.lower() for suffix in Path(self.path).suffixes]
         last = next((suffix for suffix in reversed(suffixes) if suffix not in PACKED), "")
@@ -124,6 +133,7 @@ class File(Source):
             return found
         if numbers.isna().any():
             return plain.where(numbers.notna(), present).reindex(found.index)
+        numbers = numbers.mask(numbers.isin(self._missing_numbers()))  # -999.0 where -999 is the marker
         return numbers.astype("Int64" if whole else "Float64").reindex(found.index)
 
     def _spelled_plainly(self, texts: pd.Series) -> pd.Series:
