@@ -29,7 +29,7 @@ def show(outcome: Outcome, *, json: bool) -> None:
     metric = outcome.trained.champion.primary if outcome.trained else ""
     for each in outcome.deployed:
         console.print(_table(each, metric))
-        console.print(_decision(each), highlight=False, soft_wrap=True)
+        console.print(_decision(each, metric), highlight=False, soft_wrap=True)
         console.print()
     _closing(outcome, console)
 
@@ -72,13 +72,8 @@ def _cells(row: Measurement, metric: str) -> tuple[str, ...]:
             words.number(row.cpu_s_per_1000.value), words.size(row.size_bytes))
 
 
-def _decision(each: Deployed) -> str:
-    story = each.story
-    if story.release is not None:
-        released = f"released: v{story.release.version}, {story.release.candidate}"
-        return f"{released}; {sentences.certified(story.release.verdict)}"
-    reason = story.refusal.reason if story.refusal else "nothing was chosen"
-    return f"not released: {as_called(reason)}"
+def _decision(each: Deployed, metric: str) -> str:
+    return as_called(sentences.outcome(each.story, metric))
 
 
 def _closing(outcome: Outcome, console: Console) -> None:

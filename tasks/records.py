@@ -351,6 +351,7 @@ class Miss(Record):
     what: str
     value: float | str
     allowed: float | str
+    likely: float | None = Field(None, description="the middle of the figure's interval, where that would be allowed")
 
 
 class Refusal(Record):

@@ -10,6 +10,7 @@ from typing import Any
 from serving.package import GOLDEN, MANIFEST, MODEL
 from tasks.deployment.hardware import fingerprint
 from tasks.deployment.measurement import exclusive, over_rounds
+from tasks.deployment.selection import budget_miss
 from tasks.deployment.settings import MeasurementSettings
 from tasks.deployment.timing import Entrant, race
 from tasks.errors import DeploymentError
@@ -70,17 +71,5 @@ def _rounds(
 def misses(figures: tuple[Figure, ...], budgets: Budgets) -> tuple[Miss, ...]:
     """The budgets that are not met here."""
     allowed = budgets.model_dump(exclude_none=True)
-    return tuple(Miss(what=f.name, value=_pessimistic(f), allowed=allowed[f.name]) for f in figures
-                 if f.name in allowed and not _meets(f, allowed[f.name]))
-
-
-def _pessimistic(figure: Figure) -> float:
-    """The far end of the interval, as in selection: what is not sure to fit does not."""
-    return figure.now.low if figure.name == "throughput_per_s" else figure.now.high
-
-
-def _meets(figure: Figure, allowed: float) -> bool:
-    """Written so that a NaN meets nothing."""
-    if figure.name == "throughput_per_s":
-        return _pessimistic(figure) >= allowed
-    return _pessimistic(figure) <= allowed
+    found = (budget_miss(f.name, f.now, allowed[f.name]) for f in figures if f.name in allowed)
+    return tuple(miss for miss in found if miss is not None)

@@ -126,20 +126,34 @@ def budget_misses(measured: Measurement, target: Place) -> tuple[Miss, ...]:
     misses = [Miss(what=what, value="not measured", allowed="a number") for what in unmeasured(measured)]
     if measured.evidence not in target.accepts:
         misses.append(Miss(what="evidence", value=measured.evidence, allowed=", ".join(target.accepts)))
-    for what, allowed in target.budgets.model_dump(exclude_none=True).items():
-        value, holds = _against(what, measured, allowed)
-        if not holds:
-            misses.append(Miss(what=what, value=value if math.isfinite(value) else "not a number", allowed=allowed))
-    return tuple(misses)
+    budgets = target.budgets.model_dump(exclude_none=True)
+    found = (budget_miss(what, getattr(measured, what), allowed) for what, allowed in budgets.items())
+    return (*misses, *(miss for miss in found if miss is not None))
 
 
-def _against(what: str, measured: Measurement, allowed: float) -> tuple[float, bool]:
-    """The pessimistic value of a figure and whether it meets the budget; NaN meets none."""
-    figure = getattr(measured, what)
-    if what == "throughput_per_s":
-        return figure.low, figure.low >= allowed
-    value = figure.high if isinstance(figure, Estimate) else figure
-    return value, value <= allowed
+def budget_miss(what: str, figure: Estimate | float, allowed: float) -> Miss | None:
+    """How a figure misses its budget, by the worse end of its interval; None where it meets it."""
+    value = _worse_end(what, figure)
+    if _holds(what, value, allowed):
+        return None
+    return Miss(what=what, value=value if math.isfinite(value) else "not a number", allowed=allowed,
+                likely=_likely(what, figure, allowed))
+
+
+def _worse_end(what: str, figure: Estimate | float) -> float:
+    if not isinstance(figure, Estimate):
+        return figure
+    return figure.low if what == "throughput_per_s" else figure.high
+
+
+def _holds(what: str, value: float, allowed: float) -> bool:
+    """Whether a figure meets a budget; NaN meets none."""
+    return value >= allowed if what == "throughput_per_s" else value <= allowed
+
+
+def _likely(what: str, figure: Estimate | float, allowed: float) -> float | None:
+    """The middle of an interval where it alone would meet the budget: the far end may be the machine's unrest."""
+    return figure.value if isinstance(figure, Estimate) and _holds(what, figure.value, allowed) else None
 
 
 def _missed(candidate: str, what: str, value: str, allowed: str) -> Judged:
@@ -193,13 +207,10 @@ def _refusal(target: Place, judged: Sequence[Judged]) -> Refusal:
     if not judged:
         return Refusal(target=target.name, nearest="", misses=(), reason=f"{target.name}: there was no candidate. "
                        f"Give optimization a recipe whose form {target.name}'s runtime takes.")
-    nearest = min(judged, key=lambda row: (max(map(excess, row.misses)), row.candidate))
-    told = ", ".join(f"{m.what} {_text(m.what, m.value)} where {_text(m.what, m.allowed)} is asked"
-                     for m in nearest.misses)
+    nearest = min(judged, key=lambda row: (sum(math.log(excess(miss)) for miss in row.misses), row.candidate))
     return Refusal(target=target.name, nearest=nearest.candidate, misses=nearest.misses,
                    others={row.candidate: row.misses for row in judged},
-                   reason=f"{target.name}: none of {len(judged)} candidates fits. The nearest, {nearest.candidate}, "
-                          f"missed: {told}. Raise the budget or the margin, or add a recipe.")
+                   reason=f"{target.name}: none of {len(judged)} candidates fits; {nearest.candidate} is the nearest")
 
 
 def excess(miss: Miss) -> float:
@@ -208,19 +219,6 @@ def excess(miss: Miss) -> float:
     >>> excess(Miss(what="size_bytes", value=300, allowed=100)), excess(Miss(what="throughput", value=50, allowed=100))
     (3.0, 2.0)
     """
-    if isinstance(miss.value, str) or isinstance(miss.allowed, str) or min(miss.value, miss.allowed) <= 0:
+    if isinstance(miss.value, str) or isinstance(miss.allowed, str) or not (miss.value > 0 and miss.allowed > 0):
         return float("inf")
     return max(miss.value / miss.allowed, miss.allowed / miss.value)
-
-
-def _text(what: str, value: float | str) -> str:
-    """A figure in its unit.
-
-    >>> _text("size_bytes", 441_100), _text("latency_p99_ms", 1.3), _text("planned power", 0.25)
-    ('441.1 kB', '1.3 ms', '0.25')
-    """
-    if isinstance(value, str):
-        return value
-    if what.endswith("_bytes"):
-        return f"{value / 1000:,.4g} kB"
-    return f"{value:.3g}" + (" ms" if what.endswith("_ms") else "")

@@ -73,7 +73,15 @@ def _stopped(target: TargetStory) -> str:
 def _refused(refusal: Refusal, metric: str) -> str:
     if not refusal.misses:
         return refusal.reason.rstrip(".") + "."
-    return f"no candidate fits. The nearest, {refusal.nearest}, missed: {missing(refusal.misses, metric)}."
+    return (f"no candidate fits. The nearest, {refusal.nearest}, missed: {missing(refusal.misses, metric)}. "
+            f"{_way_out(refusal.misses)}")
+
+
+def _way_out(misses: tuple[Miss, ...]) -> str:
+    if all(miss.likely is not None for miss in misses):
+        return ("Only the far end of an interval is too large, as on a busy machine: run again with --from deployment "
+                "when it is quiet.")
+    return "Raise the budget or the margin, or add a recipe."
 
 
 def _candidate(story: Story, target: TargetStory, name: str) -> str:

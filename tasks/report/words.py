@@ -196,12 +196,15 @@ def missed(miss: Miss, metric: str = "") -> str:
     'bound of the drop 4.41 points, allowed 2 points'
     >>> missed(Miss(what="latency_p99_ms", value=2.31, allowed=1))  # the worse end of its interval
     'p99 latency up to 2.31 ms, allowed 1 ms'
+    >>> missed(Miss(what="latency_p99_ms", value=2.31, allowed=1, likely=0.03))
+    'p99 latency 30 µs, but up to 2.31 ms, allowed 1 ms'
     >>> missed(Miss(what="planned power", value=0.797, allowed=0.8))
     'planned power 79%, at least 80%'
     """
     allowed = "at least" if miss.what in AT_LEAST else "allowed"
     value, limit = (_against(miss.what, amount, metric) for amount in (miss.value, miss.allowed))
-    return f"{name_of(miss.what)} {_end(miss)}{value}, {allowed} {limit}"
+    likely = "" if miss.likely is None else f"{_against(miss.what, miss.likely, metric)}, but "
+    return f"{name_of(miss.what)} {likely}{_end(miss)}{value}, {allowed} {limit}"
 
 
 def _end(miss: Miss) -> str:

@@ -235,7 +235,24 @@ def test_a_refusal_names_the_nearest_and_by_how_much_it_missed() -> None:
     assert isinstance(found, Refusal)
     assert found.nearest == "int8"
     assert [(miss.what, miss.value, miss.allowed) for miss in found.misses] == [("size_bytes", 100, 90)]
-    assert "size_bytes 0.1 kB where 0.09 kB is asked" in found.reason
+    assert "int8 is the nearest" in found.reason
+
+
+def test_many_small_misses_are_farther_than_a_lone_one_that_is_larger() -> None:
+    """keep misses three budgets by 1.3, int8 one by 1.7."""
+    keep = measured("keep", size_bytes=130, memory_bytes=130, latency_p50_ms=number(1.3))
+    int8 = measured("int8", size_bytes=170, memory_bytes=100, latency_p50_ms=number(1.0))
+    found = choose([keep, int8], Place(budgets=Budgets(size_bytes=100, memory_bytes=100, latency_p50_ms=1)))
+    assert isinstance(found, Refusal)
+    assert found.nearest == "int8"
+
+
+@pytest.mark.parametrize(("middle", "likely"), [(0.03, 0.03), (1.5, None)])
+def test_a_miss_tells_whether_only_the_far_end_of_an_interval_is_too_large(middle: float, likely: float | None) -> None:
+    unsteady = measured("keep", latency_p99_ms=number(middle).model_copy(update={"high": 2.0}))
+    found = choose([unsteady], Place(budgets=Budgets(latency_p99_ms=1)))
+    assert isinstance(found, Refusal)
+    assert [(miss.value, miss.likely) for miss in found.misses if miss.what == "latency_p99_ms"] == [(2, likely)]
 
 
 def test_what_was_not_measured_is_never_the_nearest() -> None:

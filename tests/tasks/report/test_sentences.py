@@ -58,6 +58,14 @@ def test_a_release_that_broke_off_gives_its_reason(story):
         story.targets[0].model_copy(update={"release": None, "refusal": refusal}))
 
 
+@pytest.mark.parametrize(("likely", "way_out"), [(0.004, "again with --from deployment"), (None, "Raise the budget")])
+def test_a_refusal_tells_the_way_out(story, likely, way_out):
+    miss = Miss(what="latency_p50_ms", value=0.007, allowed=0.005, likely=likely)
+    refusal = story.targets[1].refusal.model_copy(update={"misses": (miss,)})
+    told = sentences.outcome(story.targets[1].model_copy(update={"refusal": refusal}))
+    assert way_out in told
+
+
 def test_a_slice_that_blocks_is_named(story):
     verdict = story.targets[0].verdict
     blocked = verdict.model_copy(update={"outcome": "fail", "slices": (
