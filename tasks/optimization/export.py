@@ -44,7 +44,8 @@ def _from_sklearn(model: Model, schema: Schema, store: Store) -> graphs.Graph:
     estimator = pipeline.steps[-1][1]
     options = {id(estimator): {"zipmap": False}} if schema.classes else {}
     graph = _converted(list(pipeline.steps), schema, options)
-    return graphs.end_in_answers(graph, schema, graph.graph.output[-1].name)  # after the label, where there is one
+    answers = graph.graph.output[-1].name  # after the label, where there is one
+    return graphs.end_in_answers(graph, schema, answers, votes=hasattr(estimator, "estimators_"))
 
 
 def _from_torch(model: Model, schema: Schema, store: Store) -> graphs.Graph:

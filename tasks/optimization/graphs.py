@@ -94,12 +94,13 @@ def inputs(schema: Schema) -> list[Any]:
     return [helper.make_tensor_value_info(c.name, kinds[c.kind], ["N", 1]) for c in schema.features]
 
 
-def end_in_answers(graph: Graph, schema: Schema, output: str) -> Graph:
+def end_in_answers(graph: Graph, schema: Schema, output: str, *, votes: bool = False) -> Graph:
     """Give a graph its common head: `label` and `probabilities`, or `prediction`.
 
-    `output` names the tensor that holds the probabilities [N, K], or the predictions [N] or [N, 1].
+    `output` names the tensor that holds the probabilities [N, K], or the predictions [N] or [N, 1]. votes: they are
+    means of many trees' votes, which tie; rounded, a tie stays one whatever the order in which threads add them up.
     """
-    head = _regression_head() if schema.task == "regression" else _classification_head(schema.classes)
+    head = _regression_head() if schema.task == "regression" else _classification_head(schema.classes, votes=votes)
     selected = make(graph.graph.node, inputs(schema), [_floats(output, ["N", "M"])], graph.graph.initializer)
     return bare(join(selected, head, output))
 
@@ -119,16 +120,27 @@ def _regression_head() -> Graph:
     return make([node], [_floats(ANSWERS, ["N", "M"])], [_floats("prediction", ["N"])], [flat])
 
 
-def _classification_head(classes: tuple[str, ...]) -> Graph:
+def _classification_head(classes: tuple[str, ...], *, votes: bool) -> Graph:
     from onnx import TensorProto, helper
 
-    same = helper.make_node("Identity", [ANSWERS], ["probabilities"])
+    shares, constants = _rounding() if votes else ([helper.make_node("Identity", [ANSWERS], ["probabilities"])], [])
     best = helper.make_node("ArgMax", ["probabilities"], ["best"], axis=1, keepdims=0)
     name = helper.make_node("LabelEncoder", ["best"], ["label"], domain="ai.onnx.ml",
                             keys_int64s=list(range(len(classes))), values_strings=list(classes))
     outputs = [helper.make_tensor_value_info("label", TensorProto.STRING, ["N"]),
                _floats("probabilities", ["N", len(classes)])]
-    return make([same, best, name], [_floats(ANSWERS, ["N", "M"])], outputs)
+    return make([*shares, best, name], [_floats(ANSWERS, ["N", "M"])], outputs, constants)
+
+
+def _rounding() -> tuple[list[Any], list[Any]]:
+    """The answers to the nearest 2^-20: far above the last bits of a sum in 32 bits, far below what anybody reads."""
+    import numpy as np
+    from onnx import helper, numpy_helper
+
+    steps = [numpy_helper.from_array(np.float32(2.0**power), name) for power, name in ((20, "many"), (-20, "step"))]
+    nodes = [helper.make_node("Mul", [ANSWERS, "many"], ["scaled"]), helper.make_node("Round", ["scaled"], ["whole"]),
+             helper.make_node("Mul", ["whole", "step"], ["probabilities"])]
+    return nodes, steps
 
 
 def bare(graph: Graph) -> Graph:

@@ -9,10 +9,11 @@ from serving.inputs import feeds
 from tasks.data import preparation
 from tasks.errors import UnsuitableModel
 from tasks.optimization.export import export
-from tasks.optimization.parity import parity
+from tasks.optimization.parity import ask, parity
 from tasks.records import Model, PreparedData
 from tasks.store import Store
-from tasks.training import reference
+from tasks.training import folds, reference
+from tasks.training.families import Forest
 
 CASES = [*((family, data) for data in ("mixed", "cancer", "diabetes", "digits")
            for family in ("constant", "linear", "forest", "boosting", "mlp")), ("cnn", "digits"),
@@ -92,3 +93,15 @@ def test_a_network_without_preprocessing_is_refused(train, mixed: PreparedData, 
     bare = train("mlp", mixed).model.model_copy(update={"preprocessing": None})
     with pytest.raises(UnsuitableModel, match="without its preprocessing"):
         export(bare, mixed.data_schema, mixed, shelf)
+
+
+def test_a_tied_vote_has_one_answer_for_any_number_of_threads(mixed: PreparedData, shelf: Store) -> None:
+    """A fiftieth is no number of 32 bits: a vote of 25 to 25 would be decided by the last bit of a sum."""
+    schema, fold = mixed.data_schema, folds.fold(mixed, shelf)
+    model = reference.keep(Forest(trees=50).fit(fold, Forest.first, seed=0, device="cpu"), shelf)
+    frame = preparation.typed(preparation.load(mixed.validation, shelf), schema)
+    expected = reference.answers(model, frame, schema, shelf)
+    assert (expected[:, 0] == expected[:, 1]).any()
+    for threads in (1, 2):
+        found = ask(export(model, schema, mixed, shelf), frame, schema, shelf, threads)
+        assert found.argmax(axis=1).tolist() == expected.argmax(axis=1).tolist()
