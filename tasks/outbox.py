@@ -23,14 +23,24 @@ READER: TypeAdapter[Posted] = TypeAdapter(Posted)
 
 
 class Outbox:
-    """What waits for one server."""
+    """What waits for one server; a file SERVER in its folder says for which, as its address holds no password."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, server: str = "") -> None:
         self.folder = folder
+        self._server = server
         self._kept: set[str] = set()
+
+    @property
+    def server(self) -> str:
+        """The server's address; empty where nothing was ever kept for it."""
+        named = self.folder / "SERVER"
+        return self._server or (named.read_text(encoding="utf-8") if named.is_file() else "")
 
     def keep(self, entry: Posted) -> None:
         """Write an entry down: from here on it is not lost."""
+        if self._server and not (named := self.folder / "SERVER").is_file():
+            with whole_or_nothing(named) as partial:
+                partial.write_text(self._server, encoding="utf-8")
         file = self.folder / f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}.json"
         with whole_or_nothing(file) as partial:
             partial.write_text(entry.model_dump_json(), encoding="utf-8")

@@ -45,7 +45,7 @@ class Tracking:
     def __init__(self, uri: str = "") -> None:
         self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or embedded_uri()
         self.shown = without_userinfo(self.uri).rstrip("/")
-        self.outbox = Outbox(state("outbox", hashlib.sha256(self.shown.encode()).hexdigest()[:16]))
+        self.outbox = Outbox(state("outbox", hashlib.sha256(self.shown.encode()).hexdigest()[:16]), self.shown)
         self._experiments: dict[str, str] = {}
         self._runs: dict[str, str] = {}
         self._connected: MlflowClient | None = None

@@ -116,3 +116,8 @@ def test_a_full_disk_is_no_refusal(outbox: Outbox) -> None:
 
 def test_every_outbox_of_a_home_is_listed(outbox: Outbox) -> None:
     assert [box.folder for box in outboxes()] == [outbox.folder]
+
+
+def test_an_outbox_says_whose_it_is(store: Store) -> None:
+    Outbox(state("outbox", "there"), "http://mlflow.example").keep(entry("a"))
+    assert [box.server for box in outboxes()] == ["http://mlflow.example"]
