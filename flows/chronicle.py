@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pyarrow.parquet as pq
 import yaml
+from prefect.exceptions import TerminationSignal
 
 from conf.settings import Settings
 from flows import publishing
@@ -205,14 +206,24 @@ def chronicled(settings: Settings, run: Run) -> Iterator[Chronicle]:
         chronicle = Chronicle(settings, run.model_copy(update={"flow_run": publishing.flow_run_id()}), tally)
         try:
             yield chronicle
-        except KeyboardInterrupt:
-            chronicle.end("interrupted", "stopped by the user")
-            raise
         except BaseException as problem:
-            chronicle.end("failed", f"{type(problem).__name__}: {problem}")
+            chronicle.end(*ending(problem))
             raise
         else:
             chronicle.end(chronicle.verdict())
+
+
+def ending(problem: BaseException) -> tuple[Status, str]:
+    """The status of a run that a problem ended, and the words for it.
+
+    A worker passes a cancellation on as a signal, which Prefect raises in the flow as an exception of its own.
+
+    >>> ending(KeyboardInterrupt()), ending(ValueError("no rows"))
+    (('interrupted', 'stopped by the user'), ('failed', 'ValueError: no rows'))
+    """
+    if isinstance(problem, KeyboardInterrupt | TerminationSignal):
+        return "interrupted", "stopped by the user"
+    return "failed", f"{type(problem).__name__}: {problem}"
 
 
 def _page_of(pages: str, run: str) -> str:
