@@ -16,6 +16,7 @@ from cyclopts import Parameter
 from tasks.errors import OrchestrationError
 from tasks.stopping import undisturbed
 
+EXPERIMENTS = "/#/experiments?workflowType=machine_learning"  # else MLflow opens with its pages for chat traces
 READY_TIMEOUT_S = 120
 
 
@@ -45,7 +46,7 @@ def ui(*, port: int = 0, json: Annotated[bool, Parameter(negative=())] = False) 
         if json:
             print(json_module.dumps({"mlflow": mlflow, "prefect": prefect}), flush=True)
         else:
-            print(f"MLflow   {mlflow}\nPrefect  {prefect}\nStop both with Ctrl-C.", flush=True)
+            print(f"MLflow   {mlflow.rstrip('/')}{EXPERIMENTS}\nPrefect  {prefect}\nStop both with Ctrl-C.", flush=True)
         with suppress(KeyboardInterrupt):
             while True:
                 time.sleep(1)
