@@ -190,7 +190,7 @@ def _installed(name: str) -> str | None:
 def _show(findings: list[Finding]) -> None:
     from rich.console import Console
 
-    from farrier.app import as_called
+    from tasks.calling import as_called
 
     console = Console()
     for finding in findings:

@@ -108,8 +108,8 @@ def _show_one(finding: Finding) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from farrier.app import command
     from farrier.screen import console
+    from tasks.calling import command
     from tasks.monitoring.picture import nearest_first
     from tasks.store import state
 

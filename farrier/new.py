@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from farrier.app import command
+from tasks.calling import command
 from tasks.errors import SettingsError
 from tasks.records import TaskKind
 

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from farrier.app import as_called, command
+from tasks.calling import as_called, command
 from tasks.records import Measurement
 from tasks.report import sentences, words
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from farrier.app import command
 from farrier.screen import console
+from tasks.calling import command
 
 if TYPE_CHECKING:
     from tasks.deployment.releasing import ReleaseEvent

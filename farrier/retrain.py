@@ -60,7 +60,7 @@ def retrain(
 
 
 def _said_where_nobody_works(helpers: int) -> bool:
-    from farrier.app import command
+    from tasks.calling import command
 
     if not helpers:
         print(f"no worker is at work; the run waits for one: {command()} worker", file=sys.stderr, flush=True)

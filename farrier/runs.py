@@ -57,7 +57,7 @@ def _show(found: list) -> None:  # type: ignore[type-arg]
 
     out = console()
     if not found:
-        from farrier.app import command
+        from tasks.calling import command
 
         out.print(f"Nothing ran yet. Begin with: {command()} run digits", highlight=False)
         return

@@ -116,8 +116,8 @@ def _show(found: list, *, json: bool) -> int:  # type: ignore[type-arg]
     from rich import box
     from rich.table import Table
 
-    from farrier.app import command
     from farrier.screen import console
+    from tasks.calling import command
 
     out = console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

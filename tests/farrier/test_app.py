@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from farrier import doctor
-from farrier.app import VERBS
+from farrier.app import VERBS, main
 from farrier.run import run
+from tasks import calling
 from tasks.deployment.runtimes import OnnxRuntime
 from tasks.errors import MissingExtra
 from tasks.store import CHECKOUT
@@ -68,10 +69,27 @@ def test_a_mistake_is_said_with_its_exit_code_and_no_traceback(
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_that_had_enough_is_no_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("words", "verb"), [
+    (("nonsense",), ""), (("run",), " run"), (("predict", "digits"), " predict"), (("runs", "--limit", "x"), " runs"),
+    (("releases", "rollback"), " releases rollback"), (("releases", "--bad"), " releases"),
+])
+def test_a_mistake_in_the_words_leads_to_the_help_of_their_verb(
+    words: tuple[str, ...], verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(list(words))
+    assert capsys.readouterr().err.splitlines()[-1].strip() == f"See: .venv/bin/farrier{verb} --help"
+
+
+def test_every_verb_is_known_where_commands_are_printed() -> None:
+    assert tuple(VERBS) == calling.VERBS
+
+
+@pytest.mark.parametrize("words", [("runs", "--json"), ("runs",), ("--help",)])
+def test_a_reader_that_had_enough_is_no_fault(words: tuple[str, ...], tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([sys.executable, "-m", "farrier", "runs", "--json"], cwd=CHECKOUT, stdout=writing, text=True,
+    done = subprocess.run([sys.executable, "-m", "farrier", *words], cwd=CHECKOUT, stdout=writing, text=True,
                           stderr=subprocess.PIPE, env={**os.environ, "FARRIER_HOME": str(tmp_path)}, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
