@@ -97,7 +97,7 @@ def test_a_command_in_a_reason_works_as_printed(story):
     told = story.model_copy(update={"targets": (refused,)})
     runs = ".venv/bin/farrier releases rollback shop"
     assert render(told).count("serve: farrier") == 0
-    assert render(told).count(runs) == 2
+    assert runs in render(told)
     assert runs in deployment_markdown(refused, "accuracy")
 
 
