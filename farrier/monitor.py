@@ -52,10 +52,12 @@ def monitor(
 
     """
     from conf.settings import load
-    from tasks.deployment.releasing import released, served
+    from farrier.known import must_be_a_target, served
+    from tasks.deployment.releasing import released
 
     begin = moment(since, now=datetime.now(UTC)) if since else None
     settings = load(project)
+    must_be_a_target(target, project)
     releases = released(project, target) or (served(project, target),)
     findings = _monitored(settings, releases, begin)
     _show(findings, json=json)

@@ -108,14 +108,16 @@ def _source(data: str, delimiter: str | None, columns: str | None) -> File:
     from pydantic import ValidationError
 
     from conf.explain import explain
-    from tasks.data.sniffing import sniffed
-    from tasks.data.sources.file import File
-    from tasks.errors import DataError
+    from farrier.known import must_be_a_file
+    from tasks.data.sniffing import format_of, sniffed
+    from tasks.data.sources.file import PACKED, SUFFIXES, File
 
     path = data if "://" in data else str(Path(data).expanduser().resolve())
-    if "://" not in data and not Path(path).is_file():
-        found = "is a folder" if Path(path).is_dir() else "is not there"
-        raise DataError(f"{path} {found}. Give --data the file of rows: CSV, Parquet or JSON lines.")
+    if "://" not in data:
+        must_be_a_file(Path(path), "Give --data the file of rows: CSV, Parquet or JSON lines.")
+    if not format_of(path):
+        raise SettingsError(f"--data {data}: its name does not tell the format; these endings do: "
+                            f"{', '.join(SUFFIXES)}, and after them {', '.join(PACKED)}")
     names = [word.strip() for word in columns.split(",")] if columns else []
     sign = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
     try:

@@ -59,6 +59,16 @@ def test_every_verb_has_help_with_examples_and_speaks_json(verb: str, tmp_path: 
     (("schedule", "--every", "6h"), 2, "say which project"),
     (("run", "digits", "--only", "data", "--from", "training"), 2, "--only or --from"),
     (("report", "digits"), 1, "has a report"),
+    (("report", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("report", "digits", "--run", "2020"), 2, "there is no run '2020'"),
+    (("runs", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("runs", "--limit", "0"), 2, "--limit"),
+    (("retrain", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("monitor", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("monitor", "digits", "--target", "gpu"), 2, "there is no target 'gpu'"),
+    (("monitor", "digits"), 1, "nothing is released of digits"),
+    (("schedule", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("ui", "--port", "99999"), 2, "--port"),
 ])
 def test_a_mistake_is_said_with_its_exit_code_and_no_traceback(
     words: tuple[str, ...], code: int, said: str, tmp_path: Path

@@ -125,19 +125,33 @@ def test_a_project_of_the_checkout_is_not_hidden_by_chance(projects: Path) -> No
 
 
 @pytest.mark.parametrize(("text", "options", "words"), [
-    (None, {}, r"rows\.csv is not there"),
     ("", {}, "is empty"),
     ("a,y\n", {}, "no rows"),
-    ("a,y\n1,2\n", {"target": "z"}, "no column 'z'"),
     ("a,y\n1,2\n3,2\n", {}, "one value only"),
     ("a,y\n" + "".join(f"{n % 3},u{n}\n" for n in range(40)), {}, "looks like an identifier"),
 ])
-def test_rows_that_cannot_be_learned_from_are_refused(projects: Path, tmp_path: Path, text: str | None,
+def test_rows_that_cannot_be_learned_from_are_refused(projects: Path, tmp_path: Path, text: str,
                                                       options: dict[str, Any], words: str) -> None:
-    if text is not None:
-        (tmp_path / "rows.csv").write_text(text)
+    (tmp_path / "rows.csv").write_text(text)
     with pytest.raises(DataError, match=words):
         new("few", data=str(tmp_path / "rows.csv"), **{"target": "y", **options})
+    assert not projects.exists()
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    ({"data": "none.csv"}, r"none\.csv is not there"),
+    ({"data": "."}, "is a folder"),
+    ({"data": "rows.xyz"}, r"does not tell the format; these endings do: \.csv"),
+    ({"target": "z"}, "no column 'z'"),
+    ({"time": "z"}, "no column 'z'"),
+])
+def test_words_that_name_nothing_are_refused(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                             given: dict[str, Any], words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("rows.csv", "rows.xyz"):
+        (tmp_path / name).write_text("a,y\n1,2\n")
+    with pytest.raises(SettingsError, match=words):
+        new("few", **{"data": "rows.csv", "target": "y", **given})
     assert not projects.exists()
 
 
