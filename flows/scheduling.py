@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any, cast
 from uuid import UUID
@@ -29,6 +30,7 @@ from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.schedules import Schedule
 from prefect.states import Crashed
+from pydantic import Field
 
 from conf.settings import ScheduleSettings, Settings
 from flows.retraining import retraining
@@ -38,6 +40,7 @@ from tasks.store import CHECKOUT
 
 POOL = "farrier"
 ENTRYPOINT = "flows/retraining.py:retraining"
+UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 AT_WORK = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(
     any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])))
 
@@ -49,6 +52,7 @@ class Scheduled(Record):
     name: str
     when: str
     active: bool
+    next: str | None = Field(None, description="when it is due, in UTC, ISO 8601; None while it is held")
 
 
 def client() -> SyncPrefectClient:
@@ -106,9 +110,8 @@ def scheduled(project: str | None = None) -> list[Scheduled]:
     with client() as server:
         deployments = server.read_deployments(
             deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[POOL])))
-    return [Scheduled(project=deployment.name, name=schedule.slug or str(schedule.id)[:8],
-                      when=_when(schedule.schedule), active=schedule.active and not deployment.paused)
-            for deployment in deployments if project in (None, deployment.name) for schedule in deployment.schedules]
+    return [_described(schedule, deployment) for deployment in deployments if project in (None, deployment.name)
+            for schedule in deployment.schedules]
 
 
 def pause(project: str, *, paused: bool) -> None:
@@ -206,7 +209,35 @@ def _kept(schedule: DeploymentSchedule) -> Schedule:
     return Schedule(**same)
 
 
+def _described(schedule: DeploymentSchedule, deployment: DeploymentResponse) -> Scheduled:
+    active = schedule.active and not deployment.paused
+    return Scheduled(project=deployment.name, name=schedule.slug or str(schedule.id)[:8],
+                     when=_when(schedule.schedule), active=active, next=due(schedule.schedule) if active else None)
+
+
+def due(schedule: Any) -> str | None:
+    """The next time by a schedule, in UTC; None for one of a kind that is not ours."""
+    from prefect.server.schemas import schedules
+
+    if not isinstance(schedule, CronSchedule | IntervalSchedule):
+        return None
+    kind = schedules.CronSchedule if isinstance(schedule, CronSchedule) else schedules.IntervalSchedule
+    following = asyncio.run(kind.model_validate(schedule.model_dump()).get_dates(1))
+    return datetime.fromisoformat(following[0].isoformat()).astimezone(UTC).isoformat(timespec="seconds")
+
+
+def spoken(interval: timedelta) -> str:
+    """How often, as one says it.
+
+    >>> spoken(timedelta(hours=6)), spoken(timedelta(days=1)), spoken(timedelta(seconds=90))
+    ('every 6 hours', 'every day', 'every 90 seconds')
+    """
+    seconds = int(interval.total_seconds())
+    unit, scale = next((unit, scale) for unit, scale in UNITS.items() if seconds % scale == 0)
+    return f"every {unit}" if seconds == scale else f"every {seconds // scale} {unit}s"
+
+
 def _when(schedule: Any) -> str:
     if isinstance(schedule, CronSchedule):
         return f"cron {schedule.cron} ({schedule.timezone or 'UTC'})"
-    return f"every {schedule.interval}" if isinstance(schedule, IntervalSchedule) else type(schedule).__name__
+    return spoken(schedule.interval) if isinstance(schedule, IntervalSchedule) else type(schedule).__name__
