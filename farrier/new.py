@@ -167,7 +167,8 @@ def _facts(proposal: Proposal, plan: Plan) -> dict[str, object]:
             "margin": plan.margin.model_dump(exclude_none=True), "rows": proposal.rows.model_dump(),
             "split": proposal.data.split.model_dump(mode="json"), "ignored": proposal.ignored,
             "columns": {note.name: note.declared.kind for note in proposal.columns}, "suspects": proposal.suspects,
-            "expectations": len(proposal.data.expectations), "slices": [part.column for part in plan.slices]}
+            "uneven": proposal.uneven, "expectations": len(proposal.data.expectations),
+            "slices": [part.column for part in plan.slices]}
 
 
 def _told(proposal: Proposal, plan: Plan) -> list[str]:
@@ -187,6 +188,8 @@ def _told(proposal: Proposal, plan: Plan) -> list[str]:
         f"Margin: {margin} ({plan.evidence}); families: {', '.join(families(proposal))}",
         (f"Expectations: {len(proposal.data.expectations)}; slices: "
          f"{', '.join(part.column for part in plan.slices) or 'none that the rows can show'}")]
+    if proposal.uneven:
+        told.append(f"Look: {proposal.uneven}.")
     if proposal.suspects:
         told.append(f"Look at {', '.join(proposal.suspects)}: tells the answer alone. Is it known when one predicts?")
     return told

@@ -74,6 +74,17 @@ def test_every_choice_stands_beside_its_reason(projects: Path, frame: pd.DataFra
     assert load("churn").data.split.kind == "time"
 
 
+def test_a_split_that_lands_elsewhere_is_told_and_stands_beside_it(
+    projects: Path, frame: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yearly = frame.assign(year=[2010] * 160 + [2011] * 80 + [2012] * 160)
+    new("churn", data=str(written(yearly, tmp_path / "rows.csv")), target="churned", time="year")
+    told, text = capsys.readouterr().out, (projects / "churn.yaml").read_text()
+    for page in (told, text):
+        assert "40 % test (asked: 30 %)" in page
+    assert "2010 to 2012" in text
+
+
 def test_names_that_mean_something_to_yaml_survive(projects: Path, store: Store, frame: pd.DataFrame,
                                                    tmp_path: Path) -> None:
     strange = {"age": "no", "plan": "a: b # c", "city": "'\"{", "churned": "[y]\ttab"}
