@@ -35,11 +35,16 @@ VERBS = {
     "doctor": "What is fine here, what is not, and the command that mends it.",
 }
 
+STOPPED = {
+    "run": "stopped. What is finished is kept, and the next run goes on from there.",
+    "retrain": "stopped waiting. The run that was asked for stays asked for.",
+}
+
 
 def assembled(called: str | None) -> App:
     """Every verb by name; only the one that is called is loaded, and tells of itself what its docstring says."""
     app = App(name="farrier", help="Raw rows to a model that runs, proven, on the hardware you have.", version="0.1.0",
-              help_format="plaintext")
+              help_format="plaintext", suppress_keyboard_interrupt=False)
     for verb, summary in VERBS.items():
         if verb == called:
             app.command(_called(verb), name=verb)
@@ -88,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(UNHEARD if isinstance(end.__context__, BrokenPipeError) else end.code)
     except KeyboardInterrupt:
         deaf()
-        _complain("stopped. Finished work is kept: the same command goes on from there.")
+        _complain(STOPPED.get(words[0], "stopped."))
         sys.exit(INTERRUPTED)
     except Exception as problem:  # noqa: BLE001 what is not ours is raised again
         sys.exit(UNHEARD if _unheard(problem) else _explained(problem))

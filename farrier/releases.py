@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from farrier.known import must_be_a_target, must_exist, served
+from farrier.known import must_be_a_target, must_exist, served, since
 from farrier.screen import console
 from tasks.calling import command
 from tasks.errors import SettingsError
@@ -160,16 +160,8 @@ def _show_served(found: Sequence[Release], project: str | None, *, json: bool) -
         overall = release.verdict.overall
         table.add_row(release.project, release.target, f"v{release.version}", release.candidate,
                       release.verdict.outcome, f"{overall.drop.high:.4f} of {overall.margin:.4f}",
-                      f"{release.measurement.latency_p50_ms.value:.4g}", _since(release))
+                      f"{release.measurement.latency_p50_ms.value:.4g}", since(release))
     console().print(table)
-
-
-def _since(release: Release) -> str:
-    """When the pointer came to this release last."""
-    from tasks.deployment.releasing import history
-
-    events = history(release.project, release.target)
-    return next((event.at for event in reversed(events) if event.version == release.version), release.created)
 
 
 def _show_history(moves: Sequence[tuple[Release, ReleaseEvent]], *, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -60,6 +61,7 @@ def run(
     from farrier.outcome import show, show_plan
     from tasks.errors import SettingsError
 
+    begun = time.monotonic()
     if only and start:
         raise SettingsError(f"choose --only or --from: {only} alone, or {start} and all that follow")
     settings = load(project, option, profile=profile)
@@ -69,7 +71,7 @@ def run(
 
     with watching():
         outcome = execute(settings, only=only, start=start)
-    show(outcome, json=json)
+    show(outcome, json=json, waited_s=time.monotonic() - begun)
     return exit_code(outcome, strict=strict)
 
 

@@ -105,6 +105,18 @@ def test_a_reader_that_had_enough_is_no_fault(words: tuple[str, ...], tmp_path: 
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(("verb", "said"), [
+    ("run", "farrier: stopped. What is finished is kept, and the next run goes on from there."),
+    ("retrain", "farrier: stopped waiting. The run that was asked for stays asked for."),
+    ("runs", "farrier: stopped."),
+])
+def test_what_was_stopped_says_so_and_what_is_left(verb: str, said: str, tmp_path: Path) -> None:
+    script = (f"import farrier.{verb}\ndef {verb}(project: str, /) -> int:\n    raise KeyboardInterrupt\n"
+              f"farrier.{verb}.{verb} = {verb}\nfrom farrier.app import main\nmain(['{verb}', 'digits'])")
+    done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, said)
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_a_target_whose_extra_is_not_installed_is_refused_with_the_command(
     dry_run: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
