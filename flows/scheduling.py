@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -24,7 +25,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import DeploymentSchedule, StateType
+from prefect.client.schemas.objects import DeploymentSchedule, FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
@@ -53,6 +54,18 @@ class Scheduled(Record):
     when: str
     active: bool
     next: str | None = Field(None, description="when it is due, in UTC, ISO 8601; None while it is held")
+
+
+class Taken(Record):
+    """A run that a worker took, as far as it is."""
+
+    id: UUID
+    project: str
+    reason: str
+    state: str
+    ended: bool
+    seconds: float
+    message: str = Field("", description="what the server says of its state")
 
 
 def client() -> SyncPrefectClient:
@@ -93,7 +106,7 @@ def clear(worker: str) -> None:
         while found:
             for run in found:
                 server.set_flow_run_state(run.id, Crashed(message="Its worker was killed."), force=True)
-            parents = FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
+            parents = _under([run.id for run in found]).parent_flow_run_id
             found = server.read_flow_runs(flow_run_filter=AT_WORK.model_copy(update={"parent_flow_run_id": parents}))
 
 
@@ -139,6 +152,26 @@ def state_of(run: UUID) -> Any:
         return server.read_flow_run(run).state
 
 
+def stages_of(run: UUID) -> list[str]:
+    """The stages that an asked-for run has begun, in order: the flows under its pipeline."""
+    with client() as server:
+        pipelines = server.read_flow_runs(flow_run_filter=_under([run]))
+        stages = server.read_flow_runs(flow_run_filter=_under([each.id for each in pipelines])) if pipelines else []
+    begun = sorted((stage.start_time, stage.name) for stage in stages if stage.start_time)
+    return [name.partition(" ")[0] for _, name in begun]
+
+
+def taken(since: datetime) -> list[Taken]:
+    """The runs of the pool that a worker took, or that ended, since then; none while the server does not answer."""
+    with suppress(httpx.HTTPError), client() as server:
+        found = server.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(
+                any_=[kind for kind in StateType if kind is not StateType.SCHEDULED]))),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])))
+        return [_taken(run) for run in found if run.state and run.state.timestamp >= since]
+    return []
+
+
 def ensure_pool() -> None:
     """Make the pool that workers take runs from, where it is not there."""
     with client() as server:
@@ -146,6 +179,18 @@ def ensure_pool() -> None:
             server.create_work_pool(WorkPoolCreate(name=POOL, type="process", concurrency_limit=1))
         except ObjectAlreadyExists:
             return
+
+
+def _under(runs: Sequence[UUID]) -> FlowRunFilter:
+    return FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=list(runs)))
+
+
+def _taken(run: FlowRun) -> Taken:
+    state = run.state
+    return Taken(id=run.id, project=str(run.parameters.get("project", run.name)),
+                 reason=str(run.parameters.get("reason", "scheduled")), state=(run.state_name or "unknown").lower(),
+                 ended=bool(state and state.is_final()), seconds=run.total_run_time.total_seconds(),
+                 message=str((state and state.message) or ""))
 
 
 def _online() -> list[str]:
