@@ -6,12 +6,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from farrier import doctor
 from farrier.app import VERBS, main
 from farrier.run import run
 from tasks import calling
@@ -147,57 +145,6 @@ def test_a_dry_run_says_what_would_be_run_and_runs_nothing(tmp_path: Path) -> No
     assert "cpu-tiny" in done.stdout
     assert "Nothing was run" in done.stdout
     assert not (tmp_path / "state" / "prefect").exists()
-
-
-def test_a_check_that_lacks_a_package_is_a_finding() -> None:
-    def models() -> Iterator[doctor.Finding]:
-        import a_package_that_nobody_has  # type: ignore[import-not-found]  # noqa: F401
-
-        yield doctor.Finding("models", fine=True, found="all")
-
-    (finding,) = doctor.looked_at(models)
-    assert (finding.what, finding.fine, finding.mend) == ("models", False, "rm -rf .venv && make setup")
-    assert "a_package_that_nobody_has" in finding.found
-
-
-def test_doctor_finds_this_machine_fit_and_says_so(tmp_path: Path) -> None:
-    findings = json.loads(farrier("doctor", "--json", home=tmp_path).stdout)
-    assert {"Python", "packages", "disk", "MLflow", "project digits"} <= {finding["what"] for finding in findings}
-    assert [finding for finding in findings if not finding["fine"]] == []
-
-
-def test_doctor_names_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
-    outbox = tmp_path / "state" / "outbox" / "c0ffee"
-    (outbox / "refused").mkdir(parents=True)
-    (outbox / "1.json").write_text("{}")
-    (outbox / "refused" / "0.json").write_text("{}")
-    done = farrier("doctor", home=tmp_path)
-    assert done.returncode == 1
-    assert "1 entries wait" in done.stdout
-    assert f"MLflow refused 1 entries, such as {outbox}/refused/0.json" in done.stdout
-    assert "mend it:" in done.stdout
-
-
-@pytest.mark.parametrize(("name", "what"), [("MLFLOW_TRACKING_URI", "MLflow"), ("PREFECT_API_URL", "Prefect")])
-def test_doctor_finds_a_server_that_is_away_and_shows_no_password(
-    name: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FARRIER_HOME", str(tmp_path))
-    monkeypatch.setenv(name, "http://user:s3cret@127.0.0.1:9/api")
-    bad = [finding for finding in doctor.servers() if not finding.fine]
-    assert [(finding.what, finding.found) for finding in bad] == [(what, "http://127.0.0.1:9/api does not answer")]
-    assert bad[0].mend == f"unset {name}"
-
-
-def test_doctor_finds_a_home_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FARRIER_HOME", "/dev/null/here")
-    assert [finding.fine for finding in [*doctor.disk(), *doctor.servers()]] == [False]
-
-
-def test_doctor_finds_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_locked", lambda: {"a-package-that-nobody-has": "1.0"})
-    (finding,) = doctor.packages()
-    assert (finding.fine, finding.found) == (False, "a-package-that-nobody-has is missing, not 1.0")
 
 
 def test_targets_tell_what_this_machine_can_do(tmp_path: Path) -> None:
