@@ -119,6 +119,8 @@ def _source(data: str, delimiter: str | None, columns: str | None) -> File:
         raise SettingsError(f"--data {data}: its name does not tell the format; these endings do: "
                             f"{', '.join(SUFFIXES)}, and after them {', '.join(PACKED)}")
     names = [word.strip() for word in columns.split(",")] if columns else []
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SettingsError(f"--columns {columns}: {', '.join(twice)} stands there twice. Each needs its own.")
     sign = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
     try:
         return sniffed(path, delimiter=sign, names=names)

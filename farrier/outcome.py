@@ -62,9 +62,9 @@ def _table(each: Deployed, metric: str) -> Table:
     story = each.story
     title = f"{story.name}: {words.name_of(story.scenario)}, {story.threads} thread(s)"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-    for name in ("candidate", f"{metric}, validation"):
+    for name in ("candidate", f"{metric},\nvalidation"):
         table.add_column(name, no_wrap=True)
-    for name in ("p50", "p99", "rows/s, batched", "cpu s/1,000", "size"):
+    for name in ("p50", "p99", "rows/s,\nbatched", "cpu s/1,000", "size"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict")
     for row in sorted(story.measured, key=lambda row: row.cpu_s_per_1000.value):

@@ -12,7 +12,7 @@ from conf.settings import load
 from farrier.new import new
 from tasks.data.collection import collect
 from tasks.data.preparation import prepare
-from tasks.errors import DataError, FarrierError, SettingsError
+from tasks.errors import DataError, SettingsError
 from tasks.optimization.recipes import plan
 from tasks.store import Store
 from tests.conftest import customers
@@ -168,11 +168,11 @@ def test_words_that_name_nothing_are_refused(projects: Path, tmp_path: Path, mon
 
 @pytest.mark.parametrize(("given", "said"), [
     ({"delimiter": "::"}, "delimiter = '::'.* one character"),
-    ({"columns": "a,a"}, "Duplicate names"),
+    ({"columns": "a,a"}, "--columns a,a: a stands there twice"),
 ])
 def test_options_that_cannot_be_are_refused(projects: Path, tmp_path: Path, given: dict[str, Any], said: str) -> None:
     (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
-    with pytest.raises(FarrierError, match=said):
+    with pytest.raises(SettingsError, match=said):
         new("few", data=str(tmp_path / "rows.csv"), target="y", **given)
 
 
