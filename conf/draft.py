@@ -67,6 +67,8 @@ def _data(proposal: Proposal) -> Iterator[str]:
     yield "  columns:   # models read numbers and categories; times and identifiers only split and join"
     for column in proposal.columns:
         yield f"    {inline(column.name)}: {inline(_stated(column.declared))}   # {column.evidence}"
+    if proposal.uneven:
+        yield f"  # look: {proposal.uneven}."
     split = {name: value for name, value in data.split.model_dump(mode="json").items() if value}
     yield (f"  split: {inline(split)}   # {rows.train:,} train, {rows.validation:,} validation, {rows.test:,} test, "
            f"{rows.quarantine:,} in quarantine")

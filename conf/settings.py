@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -117,6 +117,14 @@ def load(project: str, options: Sequence[str] = (), *, profile: str | None = Non
     return _checked(_with_targets(merged, layers), layers)
 
 
+def unknown(project: str, known: Iterable[str]) -> UnknownProject:
+    """That there is no such project, which there are, which was meant, and how to make one."""
+    near = difflib.get_close_matches(project, known := list(known), 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return UnknownProject(f"there is no project {project!r}; there are {', '.join(known)}.{hint} "
+                          f"To make one: farrier new {project or 'NAME'} --data FILE --target COLUMN")
+
+
 def target_names() -> tuple[str, ...]:
     """The targets that conf/targets describes."""
     return tuple(sorted(file.stem for file in (CONF / "targets").glob("*.yaml")))
@@ -146,10 +154,7 @@ def _layers(project: str, options: Sequence[str], profile: str | None) -> Iterat
 def _project_file(project: str) -> Path:
     known = projects()
     if project not in known:
-        near = difflib.get_close_matches(project, known, 1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise UnknownProject(f"there is no project {project!r}; there are {', '.join(known)}.{hint} "
-                             f"To make one: farrier new {project or 'NAME'} --data FILE --target COLUMN")
+        raise unknown(project, known)
     return known[project]
 
 

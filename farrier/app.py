@@ -13,12 +13,11 @@ from typing import Any
 
 from cyclopts import App, CycloptsError
 
+from tasks.calling import as_called, command
 from tasks.stopping import deaf, stoppable
 
 USAGE, FAILED, INTERRUPTED, UNHEARD = 2, 1, 130, 141
 
-app = App(name="farrier", help="Raw rows to a model that runs, proven, on the hardware you have.", version="0.1.0",
-          help_format="plaintext")
 VERBS = {
     "new": "Profile a file of rows and write a project for it.",
     "run": "Run a project's pipeline: data, training, optimization, deployment.",
@@ -36,13 +35,22 @@ VERBS = {
     "doctor": "What is fine here, what is not, and the command that mends it.",
 }
 
-def _register(called: str | None) -> None:
-    """Name every verb; only the one that is called is loaded, and tells of itself what its docstring says."""
+STOPPED = {
+    "run": "stopped. What is finished is kept, and the next run goes on from there.",
+    "retrain": "stopped waiting. The run that was asked for stays asked for.",
+}
+
+
+def assembled(called: str | None) -> App:
+    """Every verb by name; only the one that is called is loaded, and tells of itself what its docstring says."""
+    app = App(name="farrier", help="Raw rows to a model that runs, proven, on the hardware you have.", version="0.1.0",
+              help_format="plaintext", suppress_keyboard_interrupt=False)
     for verb, summary in VERBS.items():
         if verb == called:
             app.command(_called(verb), name=verb)
         else:
             app.command(f"farrier.{verb}:{verb}", name=verb, help=summary)
+    return app
 
 
 def _called(verb: str) -> App:
@@ -73,17 +81,19 @@ def _examples(words: str) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 failed, 2 usage, 3 ran but nothing could be released."""
     words = sys.argv[1:] if arguments is None else arguments
-    _register(words[0] if words else None)
+    app = assembled(words[0] if words else None)
     try:
         with stoppable():
             result: Any = app(words, exit_on_error=False, print_error=False, result_action="return_value")
         sys.stdout.flush()
     except CycloptsError as mistake:
-        _complain(f"{mistake}\nSee: {command()} --help")
+        _complain(f"{mistake}\nSee: {' '.join((command(), *(mistake.command_chain or ())))} --help")
         sys.exit(USAGE)
+    except SystemExit as end:  # what prints tables ends the process where nobody reads them
+        sys.exit(UNHEARD if isinstance(end.__context__, BrokenPipeError) else end.code)
     except KeyboardInterrupt:
         deaf()
-        _complain("stopped. Finished work is kept: the same command goes on from there.")
+        _complain(STOPPED.get(words[0], "stopped."))
         sys.exit(INTERRUPTED)
     except Exception as problem:  # noqa: BLE001 what is not ours is raised again
         sys.exit(UNHEARD if _unheard(problem) else _explained(problem))
@@ -114,21 +124,6 @@ def _explained(problem: Exception) -> int:
         raise problem
     _complain(as_called(str(problem)))
     return USAGE if isinstance(problem, SettingsError) else FAILED
-
-
-def command() -> str:
-    """How this very command is called from here, to print next commands that work as printed."""
-    called = os.path.relpath(sys.argv[0]) if os.path.basename(sys.argv[0]) == "farrier" else ".venv/bin/farrier"  # noqa: PTH119
-    return called if not called.startswith("..") else sys.argv[0]
-
-
-def as_called(text: str) -> str:
-    """A message whose `farrier VERB` works as printed: whatever says it need not know how this command is called.
-
-    >>> as_called("Release it: farrier run digits").replace(command(), "PATH/farrier")
-    'Release it: PATH/farrier run digits'
-    """
-    return re.sub(rf"(?<![\w/.-])farrier (?=(?:{'|'.join(VERBS)})\b)", lambda _: f"{command()} ", text)
 
 
 def _complain(text: str) -> None:

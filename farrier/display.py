@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ class Stage:
     done: int = 0
     reused: int = 0
     failed: int = 0
-    working: list[str] = field(default_factory=list)
+    working: dict[str, float] = field(default_factory=dict)  # since when
 
     def seconds(self) -> float:
         return (self.ended or time.monotonic()) - self.begun if self.begun else 0.0
@@ -47,11 +47,18 @@ class Progress(logging.Handler):
         self.stages = {name: Stage(name) for name in STAGES}
         self.current = ""
         self.remark = "starting"
+        self.telling = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         facts = getattr(record, "progress", None)
-        if facts and facts.get("step") not in QUIET_STEPS:
+        if facts and facts.get("step") in QUIET_STEPS:
+            self.telling += 1 if facts["event"] == "started" else -1
+        elif facts:
             self.hear(facts)
+
+    def end(self, remark: str) -> None:
+        """Note how it ended."""
+        self.remark = remark
 
     def hear(self, facts: dict[str, Any]) -> None:
         """Take in one event."""
@@ -77,10 +84,9 @@ class Progress(logging.Handler):
         if stage is None:
             return
         if facts["event"] == "started":
-            stage.working.append(facts["name"])
+            stage.working[facts["name"]] = time.monotonic()
             return
-        if facts["name"] in stage.working:
-            stage.working.remove(facts["name"])
+        stage.working.pop(facts["name"], None)
         stage.done += facts["event"] == "finished"
         stage.failed += facts["event"] == "failed"
         stage.reused += bool(facts.get("reused"))
@@ -102,22 +108,34 @@ class Board(Progress):
         count = f"{stage.done}/{max(stage.total, stage.done)}" if stage.begun else ""
         count += f" ({stage.reused} reused)" if stage.reused else ""
         took = f"{stage.seconds():.0f} s" if stage.begun else ""
-        return Text(f"{mark} {name}", style), Text(count), Text(took, "dim"), Text(", ".join(stage.working), "cyan")
+        now = time.monotonic()
+        working = ", ".join(f"{step} {now - begun:.0f} s" for step, begun in stage.working.items())
+        return Text(f"{mark} {name}", style), Text(count), Text(took, "dim"), Text(working, "cyan")
 
     def _next(self) -> str:
+        """What is waited for where no row says it; else what follows."""
+        if self.telling > 0 and not any(stage.working for stage in self.stages.values()):
+            return "telling MLflow what was made"
         later = [name for name, stage in self.stages.items() if not stage.begun]
-        return f"next: {later[0]}" if later else "almost done"
+        return f"next: {later[0]}" if later else "next: the report, then the servers stop"
 
 
 class Lines(Progress):
     """A line for each thing that ends, for logs and pipes."""
 
+    def end(self, remark: str) -> None:
+        super().end(remark)
+        self._print(remark)
+
     def hear(self, facts: dict[str, Any]) -> None:
         super().hear(facts)
         line = self._line(facts)
         if line:
-            self.console.print(f"{time.monotonic() - self.begun:6.1f} s  {line}", markup=False, highlight=False,
-                               soft_wrap=True)
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        self.console.print(f"{time.monotonic() - self.begun:6.1f} s  {line}", markup=False, highlight=False,
+                           soft_wrap=True)
 
     def _line(self, facts: dict[str, Any]) -> str:
         event, name = facts["event"], facts["name"]
@@ -139,10 +157,19 @@ def watching() -> Iterator[None]:
     PROGRESS.setLevel(logging.INFO)
     PROGRESS.propagate = False
     try:
-        if isinstance(watcher, Board):
-            with Live(watcher, console=console, refresh_per_second=8, transient=False):
-                yield
-        else:
+        live = Live(watcher, console=console, refresh_per_second=8) if isinstance(watcher, Board) else nullcontext()
+        with live, _ended(watcher):
             yield
     finally:
         PROGRESS.removeHandler(watcher)
+
+
+@contextmanager
+def _ended(watcher: Progress) -> Iterator[None]:
+    """Note how the block ended, before the table is drawn for the last time."""
+    try:
+        yield
+    except BaseException as problem:
+        watcher.end("stopped" if isinstance(problem, KeyboardInterrupt) else "failed")
+        raise
+    watcher.end("done")

@@ -52,10 +52,12 @@ def monitor(
 
     """
     from conf.settings import load
-    from tasks.deployment.releasing import released, served
+    from farrier.known import must_be_a_target, served
+    from tasks.deployment.releasing import released
 
     begin = moment(since, now=datetime.now(UTC)) if since else None
     settings = load(project)
+    must_be_a_target(target, project)
     releases = released(project, target) or (served(project, target),)
     findings = _monitored(settings, releases, begin)
     _show(findings, json=json)
@@ -108,8 +110,8 @@ def _show_one(finding: Finding) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from farrier.app import command
     from farrier.screen import console
+    from tasks.calling import command
     from tasks.monitoring.picture import nearest_first
     from tasks.store import state
 

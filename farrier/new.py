@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from farrier.app import command
+from tasks.calling import command
 from tasks.errors import SettingsError
 from tasks.records import TaskKind
 
@@ -108,15 +108,19 @@ def _source(data: str, delimiter: str | None, columns: str | None) -> File:
     from pydantic import ValidationError
 
     from conf.explain import explain
-    from tasks.data.sniffing import sniffed
-    from tasks.data.sources.file import File
-    from tasks.errors import DataError
+    from farrier.known import must_be_a_file
+    from tasks.data.sniffing import format_of, sniffed
+    from tasks.data.sources.file import PACKED, SUFFIXES, File
 
     path = data if "://" in data else str(Path(data).expanduser().resolve())
-    if "://" not in data and not Path(path).is_file():
-        found = "is a folder" if Path(path).is_dir() else "is not there"
-        raise DataError(f"{path} {found}. Give --data the file of rows: CSV, Parquet or JSON lines.")
+    if "://" not in data:
+        must_be_a_file(Path(path), "Give --data the file of rows: CSV, Parquet or JSON lines.")
+    if not format_of(path):
+        raise SettingsError(f"--data {data}: its name does not tell the format; these endings do: "
+                            f"{', '.join(SUFFIXES)}, and after them {', '.join(PACKED)}")
     names = [word.strip() for word in columns.split(",")] if columns else []
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SettingsError(f"--columns {columns}: {', '.join(twice)} stands there twice. Each needs its own.")
     sign = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
     try:
         return sniffed(path, delimiter=sign, names=names)
@@ -165,7 +169,8 @@ def _facts(proposal: Proposal, plan: Plan) -> dict[str, object]:
             "margin": plan.margin.model_dump(exclude_none=True), "rows": proposal.rows.model_dump(),
             "split": proposal.data.split.model_dump(mode="json"), "ignored": proposal.ignored,
             "columns": {note.name: note.declared.kind for note in proposal.columns}, "suspects": proposal.suspects,
-            "expectations": len(proposal.data.expectations), "slices": [part.column for part in plan.slices]}
+            "uneven": proposal.uneven, "expectations": len(proposal.data.expectations),
+            "slices": [part.column for part in plan.slices]}
 
 
 def _told(proposal: Proposal, plan: Plan) -> list[str]:
@@ -185,6 +190,8 @@ def _told(proposal: Proposal, plan: Plan) -> list[str]:
         f"Margin: {margin} ({plan.evidence}); families: {', '.join(families(proposal))}",
         (f"Expectations: {len(proposal.data.expectations)}; slices: "
          f"{', '.join(part.column for part in plan.slices) or 'none that the rows can show'}")]
+    if proposal.uneven:
+        told.append(f"Look: {proposal.uneven}.")
     if proposal.suspects:
         told.append(f"Look at {', '.join(proposal.suspects)}: tells the answer alone. Is it known when one predicts?")
     return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from farrier.app import as_called, command
+from farrier.known import since
+from tasks.calling import command
 from tasks.records import Measurement
 from tasks.report import sentences, words
 
@@ -18,10 +20,15 @@ if TYPE_CHECKING:
     from conf.settings import Settings
     from flows.chronicle import Outcome
     from flows.deployment import Deployed
+    from flows.run import Summary
+    from tasks.records import Release
 
 
-def show(outcome: Outcome, *, json: bool) -> None:
-    """Print the tables, what was decided, and what to do next; or all of it as JSON."""
+def show(outcome: Outcome, *, json: bool, waited_s: float | None = None) -> None:
+    """Print the tables, what was decided, and what to do next; or all of it as JSON.
+
+    waited_s: from the command to its end, as whoever called it waited; the pipeline's own seconds where it is not said.
+    """
     if json:
         print(outcome.summary.model_dump_json(indent=1))
         return
@@ -29,9 +36,9 @@ def show(outcome: Outcome, *, json: bool) -> None:
     metric = outcome.trained.champion.primary if outcome.trained else ""
     for each in outcome.deployed:
         console.print(_table(each, metric))
-        console.print(_decision(each, metric), highlight=False, soft_wrap=True)
+        console.print(_decision(each, outcome.summary, metric), highlight=False, soft_wrap=True)
         console.print()
-    _closing(outcome, console)
+    _closing(outcome, console, waited_s)
 
 
 def show_plan(settings: Settings, *, json: bool) -> int:
@@ -55,9 +62,11 @@ def _table(each: Deployed, metric: str) -> Table:
     story = each.story
     title = f"{story.name}: {words.name_of(story.scenario)}, {story.threads} thread(s)"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
-    for name, justify in (("candidate", "left"), (metric, "left"), ("p50", "right"), ("p99", "right"),
-                          ("rows/s", "right"), ("cpu s/1,000", "right"), ("size", "right"), ("verdict", "left")):
-        table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=name != "verdict")
+    for name in ("candidate", f"{metric},\nvalidation"):
+        table.add_column(name, no_wrap=True)
+    for name in ("p50", "p99", "rows/s,\nbatched", "cpu s/1,000", "size"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict")
     for row in sorted(story.measured, key=lambda row: row.cpu_s_per_1000.value):
         table.add_row(*_cells(row, metric), sentences.fate(story, row.candidate, metric),
                       style="bold green" if story.release and story.release.candidate == row.candidate else "")
@@ -72,19 +81,41 @@ def _cells(row: Measurement, metric: str) -> tuple[str, ...]:
             words.number(row.cpu_s_per_1000.value), words.size(row.size_bytes))
 
 
-def _decision(each: Deployed, metric: str) -> str:
-    return as_called(sentences.outcome(each.story, metric))
+def _decision(each: Deployed, summary: Summary, metric: str) -> str:
+    made = each.story.release
+    if made is not None and stands(made, summary):
+        return (f"unchanged: v{made.version}, {made.candidate}, still serves, since "
+                f"{words.moment(since(made))}. {sentences.certified(made.verdict)}")
+    return sentences.outcome(each.story, metric)
 
 
-def _closing(outcome: Outcome, console: Console) -> None:
+def stands(release: Release, summary: Summary) -> bool:
+    """Whether the run found the release serving already: no pointer moved to it since the run began."""
+    return datetime.fromisoformat(since(release)) < datetime.fromisoformat(summary.started)
+
+
+def _closing(outcome: Outcome, console: Console, waited_s: float | None) -> None:
     summary = outcome.summary
-    console.print(f"{summary.project}: {summary.status} in {summary.seconds:.0f} s; {summary.made} results made, "
-                  f"{summary.reused} reused", highlight=False)
+    console.print(f"{summary.project}: {_status(summary)} in {_seconds(summary, waited_s)}; "
+                  f"{words.counted(summary.made, 'result')} made, {summary.reused} reused", highlight=False)
     if summary.report:
         console.print(f"report  {_near(summary.report)}", highlight=False, soft_wrap=True)
     console.print("\nNext:", highlight=False)
     for purpose, text in _next_commands(outcome):
         console.print(f"  {purpose:<24} {text}", highlight=False, soft_wrap=True)
+
+
+def _status(summary: Summary) -> str:
+    """How the run ended; that it changed nothing, where all that it found fit served before."""
+    same = summary.releases and all(stands(each, summary) for each in summary.releases)
+    return "nothing changed" if same else summary.status
+
+
+def _seconds(summary: Summary, waited_s: float | None) -> str:
+    """The whole time, and how much of it went to what is no part of the pipeline."""
+    if waited_s is None or (beside := waited_s - summary.seconds) < 1:
+        return f"{summary.seconds:.0f} s"
+    return f"{waited_s:.0f} s ({beside:.0f} s of them for the servers to start and stop)"
 
 
 def _next_commands(outcome: Outcome) -> list[tuple[str, str]]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from tasks.errors import DataError, SettingsError
+
 if TYPE_CHECKING:
     from serving.package import Package
     from serving.prediction import Answered
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tasks.records import Release
 
 FormatName = Literal["csv", "json", "parquet"]
+ENDINGS = (".csv", ".jsonl", ".ndjson", ".parquet", ".pq")
 DONE, FAILED = 0, 1
 
 
@@ -47,7 +50,8 @@ def predict(
     target
         Whose release answers; needed where the project serves several targets.
     output
-        The file to write, in the format that its name tells; printed when none is named.
+        The file to write, in the format that its name tells: .csv, .jsonl or .ndjson (JSON lines), .parquet or .pq;
+        printed when none is named.
     format
         The format of the input, where its name does not tell.
     log
@@ -58,14 +62,16 @@ def predict(
         Print JSON: the rows as lines, or with --output what came of them.
 
     """
+    from farrier.known import served
     from farrier.trust import trusted
     from serving.package import open_package
     from serving.signature import read_keys
     from tasks.deployment import prediction
-    from tasks.deployment.releasing import served
     from tasks.store import path_of
 
     release = served(project, target)
+    _must_be_readable(source, format)
+    _must_be_writable(output)
     package = open_package(path_of(release.package), read_keys(trusted(project, key)),
                            digest=release.package.sha256)
     done = prediction.predict(package, source, output, source_format=format,
@@ -73,6 +79,30 @@ def predict(
                               seen=_logging(release, package) if log else lambda _: None)
     _show(done, release, output, json=json)
     return FAILED if done.rejected else DONE
+
+
+def _must_be_readable(source: Path, format: FormatName | None) -> None:  # noqa: A002
+    """Raise SettingsError for an input that is not there, or whose format nothing tells."""
+    from farrier.known import must_be_a_file
+    from tasks.deployment.streams import PIPE, format_of
+
+    if source != PIPE:
+        must_be_a_file(source, "Name a file of rows, or - for standard input.")
+    try:
+        format or format_of(source)
+    except DataError as problem:
+        raise SettingsError(str(problem)) from None
+
+
+def _must_be_writable(output: Path) -> None:
+    """Raise SettingsError for an output whose name promises what would not be written."""
+    if output == Path("-") or output.suffix.lower() in ENDINGS:
+        return
+    if output.suffix.lower() == ".json":
+        raise SettingsError(f"--output {output}: rows are written as JSON lines, one object a line, and no array. Name "
+                            f"it {output.with_suffix('.jsonl')}")
+    raise SettingsError(f"--output {output}: its name does not tell what to write; these endings do: "
+                        f"{', '.join(ENDINGS)}")
 
 
 def _logging(release: Release, package: Package) -> Callable[[Answered], None]:

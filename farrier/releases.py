@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from farrier.app import command
+from farrier.known import must_be_a_target, must_exist, served, since
 from farrier.screen import console
+from tasks.calling import command
+from tasks.errors import SettingsError
 
 if TYPE_CHECKING:
     from tasks.deployment.releasing import ReleaseEvent
@@ -49,12 +51,15 @@ def show(
     """
     from tasks.deployment import releasing
 
+    if project:
+        must_exist(project)
+    must_be_a_target(target, project)
     found = releasing.released(project, target)
     if history:
         moves = [(release, event) for release in found for event in releasing.history(release.project, release.target)]
         _show_history(moves, json=json)
     else:
-        _show_served(found, json=json)
+        _show_served(found, project, json=json)
     return DONE
 
 
@@ -92,7 +97,8 @@ def rollback(
     from farrier.trust import trusted
     from tasks.deployment import releasing
 
-    now = releasing.served(project, target)
+    now = served(project, target)
+    _must_be_a_version(now, version)
     goal = releasing.way_back(project, now.target, version)
     if not (yes or _agreed(now, goal)):
         return NOT_CONFIRMED
@@ -101,6 +107,16 @@ def rollback(
           f"{made.project} for {made.target} serves v{made.version}, {made.candidate}", flush=True)
     _tell_mlflow(project, now.target)
     return DONE
+
+
+def _must_be_a_version(now: Release, version: int | None) -> None:
+    """Raise SettingsError for a version that the target never had, or has no more."""
+    from tasks.deployment.shelf import shelf, versions
+
+    known = versions(shelf(now.project, now.target))
+    if version is not None and version not in known:
+        raise SettingsError(f"{now.project} for {now.target} has no version {version}; there are "
+                            f"{', '.join(f'v{one}' for one in known)}.")
 
 
 def _tell_mlflow(project: str, target: str) -> None:
@@ -128,7 +144,7 @@ def _agreed(now: Release, goal: Release) -> bool:
     return input(f"{plan}. Move? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _show_served(found: Sequence[Release], *, json: bool) -> None:
+def _show_served(found: Sequence[Release], project: str | None, *, json: bool) -> None:
     from rich import box
     from rich.table import Table
 
@@ -136,7 +152,7 @@ def _show_served(found: Sequence[Release], *, json: bool) -> None:
         print("[" + ",\n".join(release.model_dump_json(indent=1) for release in found) + "]")
         return
     if not found:
-        print(f"Nothing is released yet. Release something: {command()} run digits")
+        print(f"Nothing is released yet. Release something: {command()} run {project or 'digits'}")
         return
     table = Table("project", "target", "version", "candidate", "verdict", "drop at most", "p50, ms", "since",
                   box=box.SIMPLE_HEAD, pad_edge=False)
@@ -144,16 +160,8 @@ def _show_served(found: Sequence[Release], *, json: bool) -> None:
         overall = release.verdict.overall
         table.add_row(release.project, release.target, f"v{release.version}", release.candidate,
                       release.verdict.outcome, f"{overall.drop.high:.4f} of {overall.margin:.4f}",
-                      f"{release.measurement.latency_p50_ms.value:.4g}", _since(release))
+                      f"{release.measurement.latency_p50_ms.value:.4g}", since(release))
     console().print(table)
-
-
-def _since(release: Release) -> str:
-    """When the pointer came to this release last."""
-    from tasks.deployment.releasing import history
-
-    events = history(release.project, release.target)
-    return next((event.at for event in reversed(events) if event.version == release.version), release.created)
 
 
 def _show_history(moves: Sequence[tuple[Release, ReleaseEvent]], *, json: bool) -> None:

@@ -31,10 +31,15 @@ def report(
         Print the run's summary, with the report's path, as JSON.
 
     """
+    from farrier.known import must_exist
     from flows.run import summaries
-    from tasks.errors import FarrierError
+    from tasks.errors import FarrierError, SettingsError
 
-    found = [one for one in summaries(project) if one.report and one.key.startswith(run or "")]
+    must_exist(project)
+    named = [one for one in summaries(project) if one.key.startswith(run or "")]
+    found = [one for one in named if one.report]
+    if run and not named:
+        raise SettingsError(f"there is no run {run!r} of {project}. Those that ran: farrier runs {project}")
     if not found:
         raise FarrierError(f"no run of {project}{f' named {run}' if run else ''} has a report. "
                            f"Those that ran: farrier runs {project}")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json as json_module
 import sys
 import time
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from cyclopts import Parameter
+
+from farrier.following import Steps
 
 ASK_AGAIN_S = 10
 
@@ -35,7 +38,7 @@ def retrain(
     reason
         Why; it stands with the run.
     wait
-        Wait until the run ended; exit with 1 unless it completed.
+        Wait until the run ended, and say what it is at; exit with 1 unless it completed.
     json
         Print the flow run's id and state as JSON.
 
@@ -60,7 +63,7 @@ def retrain(
 
 
 def _said_where_nobody_works(helpers: int) -> bool:
-    from farrier.app import command
+    from tasks.calling import command
 
     if not helpers:
         print(f"no worker is at work; the run waits for one: {command()} worker", file=sys.stderr, flush=True)
@@ -69,11 +72,19 @@ def _said_where_nobody_works(helpers: int) -> bool:
 
 def _awaited(run: UUID, *, told: bool) -> str:
     """Wait for the end of a run; the server notices only after a while that a worker is gone, so it is asked again."""
-    from flows.scheduling import state_of, workers
+    from flows.scheduling import stages_of, state_of, workers
 
-    asked = time.monotonic()
+    begun = asked = time.monotonic()
+    steps = Steps()
     while not (state := state_of(run)).is_final():
+        _tell(steps, begun, state.name, stages_of(run) if state.is_running() else ())
         time.sleep(1)
         if not told and state.is_scheduled() and time.monotonic() - asked > ASK_AGAIN_S:
             asked, told = time.monotonic(), _said_where_nobody_works(workers())
+    _tell(steps, begun, state.name, ())
     return str(state.name)
+
+
+def _tell(steps: Steps, begun: float, state: str, stages: Sequence[str]) -> None:
+    for line in steps.lines(time.monotonic() - begun, state.lower(), stages):
+        print(line, file=sys.stderr, flush=True)

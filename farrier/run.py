@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -60,6 +63,7 @@ def run(
     from farrier.outcome import show, show_plan
     from tasks.errors import SettingsError
 
+    begun = time.monotonic()
     if only and start:
         raise SettingsError(f"choose --only or --from: {only} alone, or {start} and all that follow")
     settings = load(project, option, profile=profile)
@@ -69,8 +73,17 @@ def run(
 
     with watching():
         outcome = execute(settings, only=only, start=start)
-    show(outcome, json=json)
+    show(outcome, json=json, waited_s=waited_s(begun))
     return exit_code(outcome, strict=strict)
+
+
+def waited_s(begun: float) -> float:
+    """Seconds since this process was started, for Python's own start is waited for too; else those since `begun`."""
+    try:
+        started = int(Path("/proc/self/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19])
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError, IndexError):  # no Linux
+        return time.monotonic() - begun
 
 
 def exit_code(outcome: Outcome, *, strict: bool) -> int:

@@ -8,10 +8,12 @@ import textwrap
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 
 def runs(
-    project: str | None = None, /, *, limit: int = 20, json: Annotated[bool, Parameter(negative=())] = False
+    project: str | None = None, /, *, limit: Annotated[int, Parameter(validator=Number(gte=1))] = 20,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """What ran, when, and how it ended, newest first.
 
@@ -31,15 +33,18 @@ def runs(
         Print the summaries as JSON.
 
     """
+    from farrier.known import must_exist
     from flows.run import summaries
     from tasks.telling import heard
 
+    if project:
+        must_exist(project)
     with heard(logging.StreamHandler()):
         found = summaries(project)[:limit]
     if json:
         print(json_module.dumps([summary.model_dump(mode="json") for summary in found], indent=1))
         return 0
-    _show(found)
+    _show(found, project)
     return 0
 
 
@@ -48,7 +53,7 @@ def _short(error: str) -> str:
     return textwrap.shorten(next(iter(error.splitlines()), ""), 60, placeholder=" …")
 
 
-def _show(found: list) -> None:  # type: ignore[type-arg]
+def _show(found: list, project: str | None) -> None:  # type: ignore[type-arg]
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -57,9 +62,9 @@ def _show(found: list) -> None:  # type: ignore[type-arg]
 
     out = console()
     if not found:
-        from farrier.app import command
+        from tasks.calling import command
 
-        out.print(f"Nothing ran yet. Begin with: {command()} run digits", highlight=False)
+        out.print(f"Nothing ran yet. Begin with: {command()} run {project or 'digits'}", highlight=False)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("run", "project", "status", "seconds", "champion", "released", "refused", "error"):

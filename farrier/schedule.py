@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -58,19 +59,17 @@ def schedule(
         raise SettingsError("choose one of --cron, --every, --pause, --resume and --remove")
     if not project and any((cron, every, pause, resume, remove)):
         raise SettingsError("say which project: --cron, --every, --pause, --resume and --remove are about one")
-    settings = load(project) if project else None
+    settings = load(project) if project and not (pause or resume or remove) else None
     wanted = _wanted(cron, every)
     with prefect_server():
         from flows import scheduling
 
-        if project and (pause or resume):
-            scheduling.pause(project, paused=pause)
-        elif project and remove:
-            scheduling.remove(project)
-        elif settings is not None:
+        if settings is not None:
             _apply(settings, wanted)
+        elif project:
+            _change(project, paused=pause, remove=remove)
         found = scheduling.scheduled(project)
-    return _show(found, json=json)
+    return _show(found, project, json=json)
 
 
 def _wanted(cron: str | None, every: str | None) -> ScheduleSettings | None:
@@ -99,6 +98,19 @@ def seconds(text: str) -> int:
     return int(parts[1]) * UNITS[parts[2]]
 
 
+def _change(project: str, *, paused: bool, remove: bool) -> None:
+    """Hold, let go on or forget the schedules of a project; one whose file is gone has them still."""
+    from conf.settings import load
+    from flows import scheduling
+    from tasks.errors import OrchestrationError
+
+    try:
+        scheduling.remove(project) if remove else scheduling.pause(project, paused=paused)
+    except OrchestrationError:
+        load(project)  # a project that there is not is a mistake in the words
+        raise
+
+
 def _apply(settings: Settings, wanted: ScheduleSettings | None) -> None:
     from flows import scheduling
 
@@ -109,23 +121,28 @@ def _apply(settings: Settings, wanted: ScheduleSettings | None) -> None:
     scheduling.deploy(settings, schedules)
 
 
-def _show(found: list, *, json: bool) -> int:  # type: ignore[type-arg]
+def local(moment: str | None) -> str:
+    """A moment in the zone of whoever reads it; nothing where there is none."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if moment else ""
+
+
+def _show(found: list, project: str | None, *, json: bool) -> int:  # type: ignore[type-arg]
     if json:
         print(json_module.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return 0
     from rich import box
     from rich.table import Table
 
-    from farrier.app import command
     from farrier.screen import console
+    from tasks.calling import command
 
     out = console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("project", "schedule", "when", "state"):
+    for name in ("project", "schedule", "when", "next", "state"):
         table.add_column(name)
     for one in found:
-        table.add_row(one.project, one.name, one.when, "active" if one.active else "paused")
-    out.print(table if found else f"No schedules. Make one: {command()} schedule digits --every 24h")
+        table.add_row(one.project, one.name, one.when, local(one.next), "active" if one.active else "paused")
+    out.print(table if found else f"No schedules. Make one: {command()} schedule {project or 'digits'} --every 24h")
     if found:
         out.print(f"A worker starts them when they are due: {command()} worker", highlight=False)
     return 0

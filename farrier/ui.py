@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from tasks.errors import OrchestrationError
 from tasks.stopping import undisturbed
@@ -20,7 +21,10 @@ EXPERIMENTS = "/#/experiments?workflowType=machine_learning"  # else MLflow open
 READY_TIMEOUT_S = 120
 
 
-def ui(*, port: int = 0, json: Annotated[bool, Parameter(negative=())] = False) -> int:
+def ui(
+    *, port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 0,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
     """Serve the MLflow UI and the Prefect UI on loopback until stopped with Ctrl-C.
 
     Examples

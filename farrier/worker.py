@@ -10,13 +10,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from farrier.following import Journal
+
 PATIENCE_S = 60
+LOOK_EVERY_S = 2
 
 
 def worker(
@@ -25,7 +29,8 @@ def worker(
     """Execute scheduled and asked-for runs until stopped with Ctrl-C, one at a time.
 
     It starts the Prefect server of this home where none answers, and stops it when it leaves last. Stopping it
-    interrupts the run at work, whose finished steps are kept. Runs that a killed worker left are set to Crashed.
+    interrupts the run at work, whose finished steps are kept. Runs that a killed worker left are set to Crashed. Of
+    each run it says when it takes it, and how it ended.
 
     Examples
     --------
@@ -54,7 +59,7 @@ def worker(
               else f"worker of pool {POOL} at {at}; stop it with Ctrl-C", flush=True)
         command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process",
                    "--name", name, *(["--with-healthcheck"] if os.environ.get("PREFECT_WORKER_WEBSERVER_PORT") else [])]
-        return _until_it_ends([*command, "--run-once"] if once else command)
+        return _until_it_ends([*command, "--run-once"] if once else command, _teller(to_stderr=json))
 
 
 @contextmanager
@@ -77,18 +82,37 @@ def _alone() -> Iterator[str]:
         yield name
 
 
-def _until_it_ends(command: list[str]) -> int:
+def _teller(*, to_stderr: bool) -> Callable[[], None]:
+    """Says what is new of the runs, each time that it is called."""
+    from flows.scheduling import taken
+    from tasks.calling import as_called
+
+    journal = Journal()
+
+    def tell() -> None:
+        for line in journal.lines(taken(journal.since)):
+            print(f"{datetime.now().astimezone():%H:%M:%S}  {as_called(line)}", flush=True,
+                  file=sys.stderr if to_stderr else sys.stdout)
+
+    return tell
+
+
+def _until_it_ends(command: list[str], tell: Callable[[], None]) -> int:
     """Run Prefect's worker to its end, in a session of its own: a terminal's Ctrl-C is ours to hand on."""
     from tasks.processes import die_with_parent
 
     child = subprocess.Popen(command, stdout=sys.stderr, start_new_session=True,  # noqa: S603
                              preexec_fn=die_with_parent)  # noqa: PLW1509 there are no other threads here
     try:
-        return child.wait()
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return child.wait(timeout=LOOK_EVERY_S)
+            tell()
     except KeyboardInterrupt:
         return 0
     finally:
         _end(child)
+        tell()
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

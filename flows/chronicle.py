@@ -23,6 +23,7 @@ from flows.picturing import answered
 from flows.run import Run, Status, Summary, code_commit, now, write
 from flows.training import Trained
 from tasks.addresses import pages_of_mlflow
+from tasks.calling import command
 from tasks.data import preparation
 from tasks.deployment.packaging import Lineage
 from tasks.entries import Attachment, Ending, Entry
@@ -233,7 +234,7 @@ def _page_of(pages: str, run: str) -> str:
 def _way_to_mlflow(pages: str, run: str, project: str) -> str:
     """Where MLflow shows this run; a store of this home has pages as long as `farrier ui` serves them."""
     found = f"[MLflow run {run}]({_page_of(pages, run)})" if run else f"[MLflow]({pages})"
-    return f"{found} of experiment `{project}`. Where nothing answers, `farrier ui` serves it."
+    return f"{found} of experiment `{project}`. Where nothing answers, `{command()} ui` serves it."
 
 
 def _yaml(settings: Settings) -> str:

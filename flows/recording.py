@@ -11,6 +11,7 @@ from flows.gathering import Made
 from flows.publishing import flow_run_id, flow_run_url
 from flows.run import Run
 from tasks.caching import unrecorded
+from tasks.calling import as_called
 from tasks.data.settings import DataSettings
 from tasks.deployment.packaging import Lineage
 from tasks.deployment.registry import served_alias
@@ -137,7 +138,7 @@ def release_that_is(run: Run, target: str, version: int) -> Entry:
 
 def release_refused(run: Run, target: str, reason: str) -> Entry:
     """The end of a release's run whose package could not be served; its registered version gets no alias."""
-    return _concluded(run, target, "FAILED", {"farrier.reason": reason})
+    return _concluded(run, target, "FAILED", {"farrier.reason": as_called(reason)})
 
 
 def _concluded(run: Run, target: str, status: str, tags: dict[str, str]) -> Entry:
@@ -176,7 +177,7 @@ def _candidate(run: Run, made: Made[Candidate | Failed]) -> Entry:
     if isinstance(candidate, Failed):
         return Entry.model_validate({**place, "status": "FAILED", "params": {"recipe": candidate.recipe.chain[:500]},
                                      "tags": {"farrier.stage": "optimization", "farrier.kind": "candidate",
-                                              "farrier.reason": candidate.reason}})
+                                              "farrier.reason": as_called(candidate.reason)}})
     return Entry.model_validate({
         **place, "params": {"recipe": candidate.recipe.chain[:500], "start": candidate.recipe.start},
         "metrics": {**_numbers({"quality": candidate.quality}), "size_bytes": float(candidate.size_bytes),
@@ -207,7 +208,7 @@ def _unmeasured(run: Run, target: str, failed: Failed) -> Entry:
     return Entry(key=f"{run.key}/target/{target}/{failed.name}", parent=f"{run.key}/deployment",
                  experiment=run.project, name=f"{target} {failed.name}", status="FAILED",
                  tags={"farrier.stage": "deployment", "farrier.kind": "measurement", "farrier.target": target,
-                       "farrier.reason": failed.reason})
+                       "farrier.reason": as_called(failed.reason)})
 
 
 def _tags(kind: str, candidate: Candidate) -> dict[str, str]:

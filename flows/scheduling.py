@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
-from contextlib import redirect_stdout
-from datetime import timedelta
+from contextlib import redirect_stdout, suppress
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
@@ -23,12 +25,13 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import DeploymentSchedule, StateType
+from prefect.client.schemas.objects import DeploymentSchedule, FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.schedules import Schedule
 from prefect.states import Crashed
+from pydantic import Field
 
 from conf.settings import ScheduleSettings, Settings
 from flows.retraining import retraining
@@ -38,6 +41,7 @@ from tasks.store import CHECKOUT
 
 POOL = "farrier"
 ENTRYPOINT = "flows/retraining.py:retraining"
+UNITS = {"day": 86400, "hour": 3600, "minute": 60, "second": 1}
 AT_WORK = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(
     any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])))
 
@@ -49,6 +53,19 @@ class Scheduled(Record):
     name: str
     when: str
     active: bool
+    next: str | None = Field(None, description="when it is due, in UTC, ISO 8601; None while it is held")
+
+
+class Taken(Record):
+    """A run that a worker took, as far as it is."""
+
+    id: UUID
+    project: str
+    reason: str
+    state: str
+    ended: bool
+    seconds: float
+    message: str = Field("", description="what the server says of its state")
 
 
 def client() -> SyncPrefectClient:
@@ -89,7 +106,7 @@ def clear(worker: str) -> None:
         while found:
             for run in found:
                 server.set_flow_run_state(run.id, Crashed(message="Its worker was killed."), force=True)
-            parents = FlowRunFilterParentFlowRunId(any_=[run.id for run in found])
+            parents = _under([run.id for run in found]).parent_flow_run_id
             found = server.read_flow_runs(flow_run_filter=AT_WORK.model_copy(update={"parent_flow_run_id": parents}))
 
 
@@ -106,9 +123,8 @@ def scheduled(project: str | None = None) -> list[Scheduled]:
     with client() as server:
         deployments = server.read_deployments(
             deployment_filter=DeploymentFilter(tags=DeploymentFilterTags(all_=[POOL])))
-    return [Scheduled(project=deployment.name, name=schedule.slug or str(schedule.id)[:8],
-                      when=_when(schedule.schedule), active=schedule.active and not deployment.paused)
-            for deployment in deployments if project in (None, deployment.name) for schedule in deployment.schedules]
+    return [_described(schedule, deployment) for deployment in deployments if project in (None, deployment.name)
+            for schedule in deployment.schedules]
 
 
 def pause(project: str, *, paused: bool) -> None:
@@ -136,6 +152,26 @@ def state_of(run: UUID) -> Any:
         return server.read_flow_run(run).state
 
 
+def stages_of(run: UUID) -> list[str]:
+    """The stages that an asked-for run has begun, in order: the flows under its pipeline."""
+    with client() as server:
+        pipelines = server.read_flow_runs(flow_run_filter=_under([run]))
+        stages = server.read_flow_runs(flow_run_filter=_under([each.id for each in pipelines])) if pipelines else []
+    begun = sorted((stage.start_time, stage.name) for stage in stages if stage.start_time)
+    return [name.partition(" ")[0] for _, name in begun]
+
+
+def taken(since: datetime) -> list[Taken]:
+    """The runs of the pool that a worker took, or that ended, since then; none while the server does not answer."""
+    with suppress(httpx.HTTPError), client() as server:
+        found = server.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(
+                any_=[kind for kind in StateType if kind is not StateType.SCHEDULED]))),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])))
+        return [_taken(run) for run in found if run.state and run.state.timestamp >= since]
+    return []
+
+
 def ensure_pool() -> None:
     """Make the pool that workers take runs from, where it is not there."""
     with client() as server:
@@ -143,6 +179,18 @@ def ensure_pool() -> None:
             server.create_work_pool(WorkPoolCreate(name=POOL, type="process", concurrency_limit=1))
         except ObjectAlreadyExists:
             return
+
+
+def _under(runs: Sequence[UUID]) -> FlowRunFilter:
+    return FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=list(runs)))
+
+
+def _taken(run: FlowRun) -> Taken:
+    state = run.state
+    return Taken(id=run.id, project=str(run.parameters.get("project", run.name)),
+                 reason=str(run.parameters.get("reason", "scheduled")), state=(run.state_name or "unknown").lower(),
+                 ended=bool(state and state.is_final()), seconds=run.total_run_time.total_seconds(),
+                 message=str((state and state.message) or ""))
 
 
 def _online() -> list[str]:
@@ -206,7 +254,35 @@ def _kept(schedule: DeploymentSchedule) -> Schedule:
     return Schedule(**same)
 
 
+def _described(schedule: DeploymentSchedule, deployment: DeploymentResponse) -> Scheduled:
+    active = schedule.active and not deployment.paused
+    return Scheduled(project=deployment.name, name=schedule.slug or str(schedule.id)[:8],
+                     when=_when(schedule.schedule), active=active, next=due(schedule.schedule) if active else None)
+
+
+def due(schedule: Any) -> str | None:
+    """The next time by a schedule, in UTC; None for one of a kind that is not ours."""
+    from prefect.server.schemas import schedules
+
+    if not isinstance(schedule, CronSchedule | IntervalSchedule):
+        return None
+    kind = schedules.CronSchedule if isinstance(schedule, CronSchedule) else schedules.IntervalSchedule
+    following = asyncio.run(kind.model_validate(schedule.model_dump()).get_dates(1))
+    return datetime.fromisoformat(following[0].isoformat()).astimezone(UTC).isoformat(timespec="seconds")
+
+
+def spoken(interval: timedelta) -> str:
+    """How often, as one says it.
+
+    >>> spoken(timedelta(hours=6)), spoken(timedelta(days=1)), spoken(timedelta(seconds=90))
+    ('every 6 hours', 'every day', 'every 90 seconds')
+    """
+    seconds = int(interval.total_seconds())
+    unit, scale = next((unit, scale) for unit, scale in UNITS.items() if seconds % scale == 0)
+    return f"every {unit}" if seconds == scale else f"every {seconds // scale} {unit}s"
+
+
 def _when(schedule: Any) -> str:
     if isinstance(schedule, CronSchedule):
         return f"cron {schedule.cron} ({schedule.timezone or 'UTC'})"
-    return f"every {schedule.interval}" if isinstance(schedule, IntervalSchedule) else type(schedule).__name__
+    return spoken(schedule.interval) if isinstance(schedule, IntervalSchedule) else type(schedule).__name__

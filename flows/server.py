@@ -25,6 +25,7 @@ from tasks.addresses import port_of, without_userinfo
 from tasks.errors import OrchestrationError
 from tasks.stopping import undisturbed
 from tasks.store import state, whole_or_nothing
+from tasks.telling import say
 
 READY_TIMEOUT_S = 180
 QUIET = {
@@ -120,6 +121,7 @@ def _leave(users: IO[str]) -> None:
         fcntl.flock(users, fcntl.LOCK_UN)
         with suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            say("stopping", "stopping the Prefect server")
             _stop()
 
 

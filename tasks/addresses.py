@@ -18,7 +18,7 @@ LASTING = range(10_000, 32_000)  # below those that the system hands out for a m
 def port_of(server: str) -> int:
     """The port to start a server of this home on: its lasting one, or another for this time where that one is taken."""
     port = lasting_port(server)
-    return port if _free(port) else free_port()
+    return port if is_free(port) else free_port()
 
 
 def lasting_port(server: str) -> int:
@@ -28,7 +28,7 @@ def lasting_port(server: str) -> int:
         known = _known(file)
         if server not in known:
             known[server] = next(port for port in random.sample(LASTING, len(LASTING))
-                                 if port not in known.values() and _free(port))
+                                 if port not in known.values() and is_free(port))
             with whole_or_nothing(file) as partial:
                 partial.write_text(json.dumps(known), encoding="utf-8")
     return known[server]
@@ -63,7 +63,8 @@ def without_userinfo(address: str) -> str:
     return re.sub(r"(?<=://)[^/@\s]*@", "", address)
 
 
-def _free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nobody listens on a port of loopback."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do: what was just closed is free
         try:

@@ -2,7 +2,7 @@
 
 FarrierError
 ├── SettingsError            conf, command line or environment say something impossible
-│   ├── UnknownProject       no such file in conf/projects
+│   ├── UnknownProject       no project has that name
 │   └── ImpossibleRecipe     a recipe that no model of its project can take
 ├── MissingExtra             an optional package is not installed
 ├── StoreError

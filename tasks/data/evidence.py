@@ -60,7 +60,10 @@ def _numbers(present: pd.Series) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value.is_integer() and abs(value) < 1e12 else f"{value:.5g}"
+    """A whole number of four digits is as often a year: it has no comma."""
+    if not value.is_integer() or abs(value) >= 1e12:
+        return f"{value:.5g}"
+    return f"{value:.0f}" if abs(value) < 10_000 else f"{value:,.0f}"
 
 
 def _categories(present: pd.Series) -> str:

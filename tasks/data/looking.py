@@ -13,7 +13,7 @@ from tasks.data.schema import MOSTLY, kind_of, task_of
 from tasks.data.settings import ColumnSettings, DataSettings
 from tasks.data.sources import AnySource
 from tasks.data.splitting import AnySplit, GroupSplit, HashSplit, TimeSplit
-from tasks.errors import DataError
+from tasks.errors import DataError, SettingsError
 from tasks.records import OUTPUTS, Record, TaskKind
 
 MANY = 200  # categories: beyond, most are too rare to learn anything from
@@ -36,7 +36,8 @@ class Wish(Record):
 def look(raw: pd.DataFrame, source: AnySource, wish: Wish) -> DataSettings:
     """Settings of the data stage for rows that nobody described.
 
-    Raises DataError for a column that is not there, a target that cannot be one, and a time that is none.
+    Raises SettingsError for a column that is not there and a time that is none; DataError for a target that cannot be
+    one.
     """
     for name in filter(None, (wish.target, wish.time, wish.group)):
         _must_be_there(name, raw)
@@ -69,8 +70,8 @@ def _must_be_there(name: str, raw: pd.DataFrame) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3) or difflib.get_close_matches(name, known, n=3, cutoff=0.3)
         hint = f" The nearest are {', '.join(near)}." if near else ""
-        raise DataError(f"there is no column {name!r} among {known[:20]}.{hint} Where the first line holds values and "
-                        f"no names, give the names: --columns a,b,c")
+        raise SettingsError(f"there is no column {name!r} among {known[:20]}.{hint} Where the first line holds "
+                            f"values and no names, give the names: --columns a,b,c")
     if name in RESERVED:
         raise DataError(f"column {name!r} has a name that farrier keeps for itself. Rename it in the file.")
 
@@ -116,8 +117,8 @@ def _split(wish: Wish, columns: Mapping[str, ColumnSettings], raw: pd.DataFrame)
     if wish.time:
         ordered = pd.api.types.is_numeric_dtype(raw[wish.time].dtype)  # a running number is an order too
         if wish.time not in columns or not (ordered or columns[wish.time].kind in ("time", "number")):
-            raise DataError(f"column {wish.time!r} holds neither times nor numbers, so rows have no order by it. Name "
-                            f"another --time, or write its times as 2024-12-31 or 2024-12-31T23:59:00.")
+            raise SettingsError(f"column {wish.time!r} holds neither times nor numbers, so rows have no order by it. "
+                                f"Name another --time, or write its times as 2024-12-31 or 2024-12-31T23:59:00.")
         return TimeSplit(column=wish.time, validation=0.2, test=test)
     return GroupSplit(column=wish.group, validation=0.2, test=test) if wish.group else HashSplit(
         validation=0.2, test=test)

@@ -9,19 +9,24 @@ import math
 from collections.abc import Iterator
 
 import pandas as pd
+from pydantic import Field
 
-from tasks.data.evidence import evidence
+from tasks.data.evidence import evidence, share
 from tasks.data.looking import Wish, left_out, look, suspects
 from tasks.data.preparation import load, prepare
 from tasks.data.settings import ColumnSettings, DataSettings, Expectation
 from tasks.data.sources import AnySource
+from tasks.data.splitting import AnySplit
 from tasks.data.tables import read
-from tasks.records import Artifact, Column, Json, Record, Rows, Schema
+from tasks.errors import DataError
+from tasks.records import Artifact, Column, Json, PreparedData, Record, Rows, Schema
 from tasks.store import Store
 
 WIDE = 100  # columns: beyond, a suite would take longer than it is worth and nobody would read it
 LISTED = 20  # categories: more are not listed in an expectation
 SEEN = 5  # times that each category must occur before there may be thought to be no others
+FAR = 0.05  # a share from the one that was asked
+FEW = 20  # times: a split by so few may leave a side empty
 SLICED = 10  # categories: a column with more is not sliced
 
 
@@ -51,6 +56,7 @@ class Proposal(Record):
     ignored: dict[str, str]
     suspects: tuple[str, ...]
     parts: dict[str, tuple[Part, ...]]
+    uneven: str = Field("", description="how far a split by time lands from the shares that were asked, and why")
 
 
 def propose(source: AnySource, wish: Wish, snapshot: Artifact, store: Store) -> Proposal:
@@ -60,15 +66,42 @@ def propose(source: AnySource, wish: Wish, snapshot: Artifact, store: Store) -> 
     """
     raw = read(store.fetch(snapshot))
     looked = look(raw, source, wish)
-    prepared = prepare(snapshot, looked, store)
+    prepared = _tried(raw, looked, snapshot, wish, store)
     kept = pd.concat([load(part, store) for part in (prepared.train, prepared.validation, prepared.test)])
     schema = prepared.data_schema
-    settings = looked.model_copy(update={"expectations": tuple(expectations(kept, schema, len(raw)))})
+    settings = looked.model_copy(update={"expectations": tuple(expectations(kept, schema, len(raw), wish.time))})
     return Proposal(
         data=settings, data_schema=schema, rows=prepared.rows, target_evidence=_of_target(raw, schema),
         columns=tuple(_note(raw, name, declared) for name, declared in settings.columns.items()),
         ignored=left_out(raw, wish), parts=_parts(load(prepared.test, store), schema),
-        suspects=tuple(suspects(kept, schema.target.name, [column.name for column in schema.features])))
+        suspects=tuple(suspects(kept, schema.target.name, [column.name for column in schema.features])),
+        uneven=uneven(prepared.rows, settings.split, raw[wish.time].nunique()) if wish.time else "")
+
+
+def _tried(raw: pd.DataFrame, looked: DataSettings, snapshot: Artifact, wish: Wish, store: Store) -> PreparedData:
+    """The data stage on these rows; where a split by few times leaves a side empty, its refusal says that too."""
+    try:
+        return prepare(snapshot, looked, store)
+    except DataError as problem:
+        if not wish.time or (moments := raw[wish.time].nunique()) > FEW:
+            raise
+        raise DataError(f"{problem} Rows of one time stay together, and {wish.time!r} holds {moments} times: name a "
+                        f"finer --time.") from None
+
+
+def uneven(rows: Rows, split: AnySplit, moments: int) -> str:
+    """How far a split by time lands from the shares that were asked, and why; empty where it is near them.
+
+    moments: how many distinct times there are. Rows of one time stay together, so few of them make large steps.
+    """
+    kept = rows.total - rows.quarantine
+    asked = {"train": 1 - split.validation - split.test, "validation": split.validation, "test": split.test}
+    given = {"train": rows.train / kept, "validation": rows.validation / kept, "test": rows.test / kept}
+    if all(abs(given[side] - part) <= FAR for side, part in asked.items()):
+        return ""
+    told = ", ".join(f"{share(given[side])} {side} (asked: {share(part)})" for side, part in asked.items())
+    return (f"the split lands at {told}: rows of one time stay together, and there are {moments:,} times. Name a finer "
+            f"time, or other shares under data.split")
 
 
 def _note(raw: pd.DataFrame, name: str, declared: ColumnSettings) -> ColumnNote:
@@ -80,10 +113,11 @@ def _of_target(raw: pd.DataFrame, schema: Schema) -> str:
     return evidence(raw[schema.target.name], "number" if schema.task == "regression" else "category")
 
 
-def expectations(kept: pd.DataFrame, schema: Schema, rows: int) -> Iterator[Expectation]:
+def expectations(kept: pd.DataFrame, schema: Schema, rows: int, time: str | None = None) -> Iterator[Expectation]:
     """What holds for every kept row, for Great Expectations to ask of rows to come.
 
     rows: how many the source gave. Half as many must come again; of a wide table nothing else is asked.
+    time: the column that orders the rows; those to come are later, so it has no range.
     """
     yield Expectation(type="expect_table_row_count_to_be_between", kwargs={"min_value": max(1, rows // 2)},
                       severity="stop")
@@ -92,7 +126,7 @@ def expectations(kept: pd.DataFrame, schema: Schema, rows: int) -> Iterator[Expe
     for column in schema.columns:
         if not column.nullable:
             yield Expectation(type="expect_column_values_to_not_be_null", kwargs={"column": column.name})
-        if limits := _limits(kept[column.name], column):
+        if column.name != time and (limits := _limits(kept[column.name], column)):
             yield limits
 
 

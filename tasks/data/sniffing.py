@@ -27,7 +27,7 @@ def sniffed(path: str, *, delimiter: str | None = None, names: Sequence[str] = (
     """
     named = {"names": tuple(names), "header": False} if names else {}
     told = File.model_validate({"kind": "file", "path": path, "delimiter": delimiter, **named})
-    if _format(path) != "csv":
+    if format_of(path) != "csv":
         return told
     head = _head(path)
     encoding = "utf-8" if _decoded(head, "utf-8") is not None else "cp1252"
@@ -41,7 +41,8 @@ def sniffed(path: str, *, delimiter: str | None = None, names: Sequence[str] = (
     return told.model_copy(update=options)
 
 
-def _format(path: str) -> str:
+def format_of(path: str) -> str:
+    """The format that a file's name tells; empty where it tells none."""
     suffixes = [suffix.lower() for suffix in Path(path).suffixes if suffix.lower() not in PACKED]
     return SUFFIXES.get(suffixes[-1], "") if suffixes else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from tasks.calling import as_called
 from tasks.records import Candidate, Failed, PreparedData, TrainedModel
 from tasks.report import sentences, words
 from tasks.report.story import Story, TargetStory
@@ -35,7 +36,7 @@ def optimization_markdown(candidates: Sequence[Candidate | Failed]) -> str:
     """What each recipe made, and why those failed that did."""
     made = [[plain(c.name), plain(c.family), plain(sentences.chain(c.recipe)), str(c.quality), words.size(c.size_bytes),
              f"{c.parity.largest_difference:.1e}"] for c in candidates if isinstance(c, Candidate)]
-    failed = [f"- **{plain(c.name)}** failed: {plain(c.reason)}" for c in candidates if isinstance(c, Failed)]
+    failed = [f"- **{plain(c.name)}** failed: {_reason(c)}" for c in candidates if isinstance(c, Failed)]
     listed = table(["candidate", "from", "techniques", "quality", "size", "largest difference from its model"], made)
     return "\n\n".join([listed, *(["\n".join(failed)] if failed else [])])
 
@@ -47,7 +48,7 @@ def deployment_markdown(target: TargetStory, metric: str) -> str:
               words.milliseconds(m.latency_p99_ms.value), words.rate(m.throughput_per_s.value),
               words.size(m.size_bytes), m.evidence, plain(sentences.fate(target, m.candidate, metric))]
              for n, m in enumerate(target.measured, 1)]
-    lines += [["", plain(f.name), "", "", "", "", "", "", plain(f"failed: {f.reason}")] for f in target.failed]
+    lines += [["", plain(f.name), "", "", "", "", "", "", f"failed: {_reason(f)}"] for f in target.failed]
     heads = ["#", "candidate", metric.replace("_", " "), "p50", "p99", "throughput", "size", "evidence", "decision"]
     return "\n\n".join([f"### {plain(target.name)}", f"Budgets: {plain(sentences.budgets(target.budgets))}.",
                         f"{sentences.capitalized(plain(sentences.outcome(target, metric)))}", table(heads, lines)])
@@ -59,6 +60,10 @@ def summary_markdown(story: Story) -> str:
     reused = [f"Reused: {plain(words.listed(story.reused))}."] if story.reused else []
     return "\n\n".join([f"## {plain(story.project)}", plain(sentences.asked(story)), plain(sentences.trained(story)),
                         "\n".join(decided), *reused])
+
+
+def _reason(failed: Failed) -> str:
+    return plain(as_called(failed.reason))
 
 
 def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

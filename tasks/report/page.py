@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.calling import as_called
 from tasks.records import TrainedModel
 from tasks.report import expectations, figures, sentences, words
 from tasks.report.story import Story, TargetStory
@@ -42,6 +43,7 @@ def _template() -> Template:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined,
                               trim_blocks=True)
     environment.filters["capitalized"] = sentences.capitalized
+    environment.filters["as_called"] = as_called
     return environment.get_template("page.html.jinja")
 
 

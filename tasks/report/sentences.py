@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tasks.calling import as_called
 from tasks.records import Budgets, Candidate, Comparison, Measurement, Miss, Recipe, Refusal, Verdict
 from tasks.report import words
 from tasks.report.story import Story, TargetStory
@@ -72,7 +73,7 @@ def _stopped(target: TargetStory) -> str:
 
 def _refused(refusal: Refusal, metric: str) -> str:
     if not refusal.misses:
-        return refusal.reason.rstrip(".") + "."
+        return as_called(refusal.reason).rstrip(".") + "."
     return (f"no candidate fits. The nearest, {refusal.nearest}, missed: {missing(refusal.misses, metric)}. "
             f"{_way_out(refusal.misses)}")
 

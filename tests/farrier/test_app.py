@@ -6,14 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from farrier import doctor
-from farrier.app import VERBS
+from farrier.app import VERBS, main
 from farrier.run import run
+from tasks import calling
 from tasks.deployment.runtimes import OnnxRuntime
 from tasks.errors import MissingExtra
 from tasks.store import CHECKOUT
@@ -58,6 +57,16 @@ def test_every_verb_has_help_with_examples_and_speaks_json(verb: str, tmp_path: 
     (("schedule", "--every", "6h"), 2, "say which project"),
     (("run", "digits", "--only", "data", "--from", "training"), 2, "--only or --from"),
     (("report", "digits"), 1, "has a report"),
+    (("report", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("report", "digits", "--run", "2020"), 2, "there is no run '2020'"),
+    (("runs", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("runs", "--limit", "0"), 2, "--limit"),
+    (("retrain", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("monitor", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("monitor", "digits", "--target", "gpu"), 2, "there is no target 'gpu'"),
+    (("monitor", "digits"), 1, "nothing is released of digits"),
+    (("schedule", "nowhere"), 2, "there is no project 'nowhere'"),
+    (("ui", "--port", "99999"), 2, "--port"),
 ])
 def test_a_mistake_is_said_with_its_exit_code_and_no_traceback(
     words: tuple[str, ...], code: int, said: str, tmp_path: Path
@@ -68,13 +77,42 @@ def test_a_mistake_is_said_with_its_exit_code_and_no_traceback(
     assert "Traceback" not in done.stderr
 
 
-def test_a_reader_that_had_enough_is_no_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("words", "verb"), [
+    (("nonsense",), ""), (("run",), " run"), (("predict", "digits"), " predict"), (("runs", "--limit", "x"), " runs"),
+    (("releases", "rollback"), " releases rollback"), (("releases", "--bad"), " releases"),
+])
+def test_a_mistake_in_the_words_leads_to_the_help_of_their_verb(
+    words: tuple[str, ...], verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(list(words))
+    assert capsys.readouterr().err.splitlines()[-1].strip() == f"See: .venv/bin/farrier{verb} --help"
+
+
+def test_every_verb_is_known_where_commands_are_printed() -> None:
+    assert tuple(VERBS) == calling.VERBS
+
+
+@pytest.mark.parametrize("words", [("runs", "--json"), ("runs",), ("--help",)])
+def test_a_reader_that_had_enough_is_no_fault(words: tuple[str, ...], tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([sys.executable, "-m", "farrier", "runs", "--json"], cwd=CHECKOUT, stdout=writing, text=True,
+    done = subprocess.run([sys.executable, "-m", "farrier", *words], cwd=CHECKOUT, stdout=writing, text=True,
                           stderr=subprocess.PIPE, env={**os.environ, "FARRIER_HOME": str(tmp_path)}, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(("verb", "said"), [
+    ("run", "farrier: stopped. What is finished is kept, and the next run goes on from there."),
+    ("retrain", "farrier: stopped waiting. The run that was asked for stays asked for."),
+    ("runs", "farrier: stopped."),
+])
+def test_what_was_stopped_says_so_and_what_is_left(verb: str, said: str, tmp_path: Path) -> None:
+    script = (f"import farrier.{verb}\ndef {verb}(project: str, /) -> int:\n    raise KeyboardInterrupt\n"
+              f"farrier.{verb}.{verb} = {verb}\nfrom farrier.app import main\nmain(['{verb}', 'digits'])")
+    done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, said)
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
@@ -107,57 +145,6 @@ def test_a_dry_run_says_what_would_be_run_and_runs_nothing(tmp_path: Path) -> No
     assert "cpu-tiny" in done.stdout
     assert "Nothing was run" in done.stdout
     assert not (tmp_path / "state" / "prefect").exists()
-
-
-def test_a_check_that_lacks_a_package_is_a_finding() -> None:
-    def models() -> Iterator[doctor.Finding]:
-        import a_package_that_nobody_has  # type: ignore[import-not-found]  # noqa: F401
-
-        yield doctor.Finding("models", fine=True, found="all")
-
-    (finding,) = doctor.looked_at(models)
-    assert (finding.what, finding.fine, finding.mend) == ("models", False, "rm -rf .venv && make setup")
-    assert "a_package_that_nobody_has" in finding.found
-
-
-def test_doctor_finds_this_machine_fit_and_says_so(tmp_path: Path) -> None:
-    findings = json.loads(farrier("doctor", "--json", home=tmp_path).stdout)
-    assert {"Python", "packages", "disk", "MLflow", "project digits"} <= {finding["what"] for finding in findings}
-    assert [finding for finding in findings if not finding["fine"]] == []
-
-
-def test_doctor_names_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
-    outbox = tmp_path / "state" / "outbox" / "c0ffee"
-    (outbox / "refused").mkdir(parents=True)
-    (outbox / "1.json").write_text("{}")
-    (outbox / "refused" / "0.json").write_text("{}")
-    done = farrier("doctor", home=tmp_path)
-    assert done.returncode == 1
-    assert "1 entries wait" in done.stdout
-    assert f"MLflow refused 1 entries, such as {outbox}/refused/0.json" in done.stdout
-    assert "mend it:" in done.stdout
-
-
-@pytest.mark.parametrize(("name", "what"), [("MLFLOW_TRACKING_URI", "MLflow"), ("PREFECT_API_URL", "Prefect")])
-def test_doctor_finds_a_server_that_is_away_and_shows_no_password(
-    name: str, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FARRIER_HOME", str(tmp_path))
-    monkeypatch.setenv(name, "http://user:s3cret@127.0.0.1:9/api")
-    bad = [finding for finding in doctor.servers() if not finding.fine]
-    assert [(finding.what, finding.found) for finding in bad] == [(what, "http://127.0.0.1:9/api does not answer")]
-    assert bad[0].mend == f"unset {name}"
-
-
-def test_doctor_finds_a_home_that_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FARRIER_HOME", "/dev/null/here")
-    assert [finding.fine for finding in [*doctor.disk(), *doctor.servers()]] == [False]
-
-
-def test_doctor_finds_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_locked", lambda: {"a-package-that-nobody-has": "1.0"})
-    (finding,) = doctor.packages()
-    assert (finding.fine, finding.found) == (False, "a-package-that-nobody-has is missing, not 1.0")
 
 
 def test_targets_tell_what_this_machine_can_do(tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 
 import pytest
 from rich.console import Console
 
-from farrier.display import Board, Lines, watching
+from farrier.display import STAGES, Board, Lines, watching
 from tasks.telling import PROGRESS, say
 
 
@@ -51,6 +52,40 @@ def test_the_board_shows_each_stage_what_is_at_work_and_what_is_next() -> None:
     assert "train cnn" in shown
     assert "next: optimization" in shown
     assert "record" not in shown
+
+
+def test_the_last_stage_says_what_is_waited_for_and_since_when() -> None:
+    console = Console(file=io.StringIO(), width=160)
+    board = Board(console)
+    for stage in STAGES:
+        board.hear({"event": "stage", "name": stage, "steps": 5})
+    console.print(board)
+    assert "next: the report, then the servers stop" in console.file.getvalue()
+    PROGRESS.addHandler(board)
+    PROGRESS.setLevel("INFO")
+    try:
+        say("started", "record", step="record")
+        console.print(board)
+        assert "telling MLflow what was made" in console.file.getvalue()
+        say("finished", "record", step="record")
+        say("started", "measure here", step="measure")
+    finally:
+        PROGRESS.removeHandler(board)
+    board.stages["deployment"].working["measure here"] -= 41
+    console.print(board)
+    assert "measure here 41 s" in console.file.getvalue()
+    assert board.telling == 0
+
+
+@pytest.mark.parametrize(("problem", "said"), [(None, "done"), (KeyboardInterrupt, "stopped"), (ValueError, "failed")])
+def test_the_last_line_says_how_it_ended(problem: type[BaseException] | None, said: str,
+                                         capsys: pytest.CaptureFixture[str]) -> None:
+    with suppress(KeyboardInterrupt, ValueError), watching():
+        say("stopping", "stopping the Prefect server")
+        if problem:
+            raise problem
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" s  ")[2] for line in lines] == ["stopping: stopping the Prefect server", said]
 
 
 def test_the_last_stage_is_over_when_the_report_is_written() -> None:

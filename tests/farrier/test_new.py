@@ -12,7 +12,7 @@ from conf.settings import load
 from farrier.new import new
 from tasks.data.collection import collect
 from tasks.data.preparation import prepare
-from tasks.errors import DataError, FarrierError, SettingsError
+from tasks.errors import DataError, SettingsError
 from tasks.optimization.recipes import plan
 from tasks.store import Store
 from tests.conftest import customers
@@ -74,6 +74,17 @@ def test_every_choice_stands_beside_its_reason(projects: Path, frame: pd.DataFra
     assert load("churn").data.split.kind == "time"
 
 
+def test_a_split_that_lands_elsewhere_is_told_and_stands_beside_it(
+    projects: Path, frame: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yearly = frame.assign(year=[2010] * 160 + [2011] * 80 + [2012] * 160)
+    new("churn", data=str(written(yearly, tmp_path / "rows.csv")), target="churned", time="year")
+    told, text = capsys.readouterr().out, (projects / "churn.yaml").read_text()
+    for page in (told, text):
+        assert "40 % test (asked: 30 %)" in page
+    assert "2010 to 2012" in text
+
+
 def test_names_that_mean_something_to_yaml_survive(projects: Path, store: Store, frame: pd.DataFrame,
                                                    tmp_path: Path) -> None:
     strange = {"age": "no", "plan": "a: b # c", "city": "'\"{", "churned": "[y]\ttab"}
@@ -125,29 +136,43 @@ def test_a_project_of_the_checkout_is_not_hidden_by_chance(projects: Path) -> No
 
 
 @pytest.mark.parametrize(("text", "options", "words"), [
-    (None, {}, r"rows\.csv is not there"),
     ("", {}, "is empty"),
     ("a,y\n", {}, "no rows"),
-    ("a,y\n1,2\n", {"target": "z"}, "no column 'z'"),
     ("a,y\n1,2\n3,2\n", {}, "one value only"),
     ("a,y\n" + "".join(f"{n % 3},u{n}\n" for n in range(40)), {}, "looks like an identifier"),
 ])
-def test_rows_that_cannot_be_learned_from_are_refused(projects: Path, tmp_path: Path, text: str | None,
+def test_rows_that_cannot_be_learned_from_are_refused(projects: Path, tmp_path: Path, text: str,
                                                       options: dict[str, Any], words: str) -> None:
-    if text is not None:
-        (tmp_path / "rows.csv").write_text(text)
+    (tmp_path / "rows.csv").write_text(text)
     with pytest.raises(DataError, match=words):
         new("few", data=str(tmp_path / "rows.csv"), **{"target": "y", **options})
     assert not projects.exists()
 
 
+@pytest.mark.parametrize(("given", "words"), [
+    ({"data": "none.csv"}, r"none\.csv is not there"),
+    ({"data": "."}, "is a folder"),
+    ({"data": "rows.xyz"}, r"does not tell the format; these endings do: \.csv"),
+    ({"target": "z"}, "no column 'z'"),
+    ({"time": "z"}, "no column 'z'"),
+])
+def test_words_that_name_nothing_are_refused(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                             given: dict[str, Any], words: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("rows.csv", "rows.xyz"):
+        (tmp_path / name).write_text("a,y\n1,2\n")
+    with pytest.raises(SettingsError, match=words):
+        new("few", **{"data": "rows.csv", "target": "y", **given})
+    assert not projects.exists()
+
+
 @pytest.mark.parametrize(("given", "said"), [
     ({"delimiter": "::"}, "delimiter = '::'.* one character"),
-    ({"columns": "a,a"}, "Duplicate names"),
+    ({"columns": "a,a"}, "--columns a,a: a stands there twice"),
 ])
 def test_options_that_cannot_be_are_refused(projects: Path, tmp_path: Path, given: dict[str, Any], said: str) -> None:
     (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
-    with pytest.raises(FarrierError, match=said):
+    with pytest.raises(SettingsError, match=said):
         new("few", data=str(tmp_path / "rows.csv"), target="y", **given)
 
 

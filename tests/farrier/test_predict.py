@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from farrier.app import main
 from farrier.predict import predict
 from serving.package import PackageError
 from tasks.deployment.releasing import release
+from tasks.errors import SettingsError
 from tasks.monitoring.log import window
 from tasks.store import Store, path_of
 
@@ -75,6 +77,39 @@ def test_a_damaged_release_answers_nothing(live: Path, rows: Path, capsys: pytes
     with pytest.raises(PackageError, match=r"profile\.json"):
         predict("shop", rows)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("shed", "rows.csv"), "digits, shop. To make one"),
+    (("shopp", "rows.csv"), "Did you mean shop?"),
+    (("shop", "none.csv"), "none.csv is not there"),
+    (("shop", "."), "is a folder"),
+    (("shop", "rows.xyz"), "its name does not tell the format"),
+    (("shop", "rows.csv", "--target", "gpu"), "there is no target 'gpu'"),
+    (("shop", "rows.csv", "--key", "none.pem"), "none.pem is not there"),
+    (("shop", "rows.csv", "-o", "x.txt"), "these endings do: .csv, .jsonl, .ndjson, .parquet, .pq"),
+    (("shop", "rows.csv", "-o", "x.json"), "Name it x.jsonl"),
+    (("shop", "rows.csv", "-o", "x.csv.gz"), "does not tell what to write"),
+])
+def test_a_mistake_in_the_words_is_usage_and_writes_nothing(
+    live: Path, rows: Path, words: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(rows.parent)
+    shutil.copy("rows.csv", "rows.xyz")
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", *words])
+    out, err = capsys.readouterr()
+    assert (out, said in err) == ("", True), err
+    assert not list(rows.parent.glob("x.*"))
+
+
+def test_one_of_several_targets_must_be_named(live: Path, rows: Path, pack_one: Callable[..., Any]) -> None:
+    other = pack_one(target="cpu-tiny")
+    release(other.package, verdict=other.verdict, measurement=other.measurement, store=Store())
+    with pytest.raises(SettingsError, match=r"released for cpu-server, cpu-tiny\. Choose one: --target cpu-server"):
+        predict("shop", rows)
+    assert predict("shop", rows, target="cpu-tiny") == 1
 
 
 def test_another_package_in_its_place_answers_nothing(live: Path, rows: Path, pack_one: Callable[..., Any],

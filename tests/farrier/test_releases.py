@@ -10,7 +10,7 @@ import pytest
 
 from farrier.releases import rollback, show
 from tasks.deployment.releasing import current, release
-from tasks.errors import DeploymentError
+from tasks.errors import DeploymentError, SettingsError
 from tasks.store import Store
 
 PLACE = ("shop", "cpu-server")
@@ -39,7 +39,7 @@ def test_what_is_served_is_listed(two: None, capsys: pytest.CaptureFixture[str])
     show("shop", json=True)
     (served,) = printed(capsys)
     assert (served["target"], served["version"]) == ("cpu-server", 2)
-    show("another", json=True)
+    show("digits", json=True)
     assert printed(capsys) == []
     show()
     assert "v2" in capsys.readouterr().out
@@ -85,5 +85,18 @@ def test_a_person_is_asked(two: None, monkeypatch: pytest.MonkeyPatch, answer: s
 
 
 def test_what_was_never_released_cannot_be_rolled_back(two: None) -> None:
-    with pytest.raises(DeploymentError, match=r"nothing is released of shed .*shop for cpu-server"):
-        rollback("shed", yes=True)
+    with pytest.raises(DeploymentError, match=r"nothing is released of digits .*shop for cpu-server"):
+        rollback("digits", yes=True)
+
+
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda: show("shed"), "there is no project 'shed'; there are .*shop. To make one"),
+    (lambda: show("shop", target="cpu-tinny"), "there is no target 'cpu-tinny'.* Did you mean cpu-tiny"),
+    (lambda: show(target="gpu"), "there is no target 'gpu'; there are cpu-server, cpu-single-core, cpu-tiny"),
+    (lambda: rollback("shed", yes=True), "there is no project 'shed'"),
+    (lambda: rollback("shop", version=9, yes=True), "has no version 9; there are v1, v2"),
+])
+def test_a_word_that_names_nothing_is_a_mistake_in_the_words(two: None, call: Callable[[], int], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        call()
+    assert current(*PLACE).version == 2

@@ -14,7 +14,7 @@ from serving.package import PackageError
 from tasks.deployment.releasing import release
 from tasks.deployment.remeasuring import Figure, misses
 from tasks.deployment.signing import trusted_keys
-from tasks.errors import DeploymentError
+from tasks.errors import DeploymentError, SettingsError, UnknownProject
 from tasks.records import Budgets, Estimate
 from tasks.store import Store, path_of
 
@@ -55,10 +55,16 @@ def test_a_package_from_elsewhere_needs_a_key_by_name(live: Path, tmp_path: Path
 
 
 def test_what_is_neither_package_nor_project(live: Path) -> None:
-    with pytest.raises(DeploymentError, match="nothing is released of shed"):
+    with pytest.raises(UnknownProject, match=r"there is no project 'shed'; there are .*shop"):
         verify("shed")
-    with pytest.raises(PackageError, match="is no folder"):
+    with pytest.raises(SettingsError, match="is no folder; name a project"):
         verify("./shed")
+    with pytest.raises(SettingsError, match="there is no target 'gpu'"):
+        verify("shop", target="gpu")
+    with pytest.raises(SettingsError, match=r"none\.pem is not there"):
+        verify("shop", key=(Path("none.pem"),))
+    with pytest.raises(DeploymentError, match="nothing is released of digits"):
+        verify("digits")
 
 
 def test_measured_again_it_is_compared(live: Path, capsys: pytest.CaptureFixture[str]) -> None:

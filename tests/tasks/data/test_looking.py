@@ -8,7 +8,7 @@ import pytest
 
 from tasks.data.looking import MANY, Wish, left_out, look, suspects
 from tasks.data.sources import Synthetic
-from tasks.errors import DataError
+from tasks.errors import DataError, SettingsError
 
 ROWS = 60
 FRAME = pd.DataFrame({
@@ -81,17 +81,24 @@ def test_a_group_is_not_learned_from() -> None:
 
 
 @pytest.mark.parametrize(("wish", "words"), [
-    ({"target": "lable"}, r"no column 'lable'.*nearest are label"),
     ({"target": "blank"}, "holds no value"),
     ({"target": "same"}, "one value only, 'x'"),
     ({"target": "key"}, "looks like an identifier: 60 different values in 60 rows"),
     ({"target": "no"}, "looks like an identifier"),
     ({"target": "row"}, "keeps for itself"),
-    ({"time": "kind"}, "neither times nor numbers"),
-    ({"group": "kinds"}, "no column 'kinds'"),
 ])
 def test_what_cannot_be_is_refused(wish: dict[str, str], words: str) -> None:
     with pytest.raises(DataError, match=words):
+        looked(**wish)
+
+
+@pytest.mark.parametrize(("wish", "words"), [
+    ({"target": "lable"}, r"no column 'lable'.*nearest are label"),
+    ({"time": "kind"}, "neither times nor numbers"),
+    ({"group": "kinds"}, "no column 'kinds'"),
+])
+def test_words_that_name_no_such_column_are_refused(wish: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
         looked(**wish)
 
 

@@ -15,6 +15,7 @@ from tasks.data.preparation import prepare
 from tasks.data.proposal import WIDE, Proposal, expectations, propose, spared
 from tasks.data.settings import DataSettings
 from tasks.data.sources import File
+from tasks.errors import DataError
 from tasks.records import Column, Schema
 from tasks.store import Store
 
@@ -53,6 +54,25 @@ def test_expectations_say_what_was_seen_and_no_more(rows: pd.DataFrame, tmp_path
     assert ("not_be_null", "plan") in suite
     assert ("not_be_null", "city") not in suite, "some are missing"
     assert ("be_in_set", "rare") not in suite, "a category seen once says that there are others"
+
+
+def test_what_orders_the_rows_has_no_range(rows: pd.DataFrame, tmp_path: Path, store: Store) -> None:
+    yearly = rows.assign(year=np.repeat([2010, 2011, 2012, 2013, 2014], 100))
+    suite = asked(proposed(yearly, tmp_path, store, time="year"))
+    assert ("be_between", "year") not in suite
+    assert ("be_between", "age") in suite
+    assert ("be_between", "year") in asked(proposed(yearly, tmp_path, store)), "rows in no order keep its range"
+
+
+def test_a_split_by_few_times_is_told_where_it_lands_elsewhere(rows: pd.DataFrame, tmp_path: Path,
+                                                               store: Store) -> None:
+    few = proposed(rows.assign(year=[2010] * 200 + [2011] * 100 + [2012] * 200), tmp_path, store, time="year")
+    assert (few.rows.train, few.rows.validation, few.rows.test) == (200, 100, 200)
+    assert "40 % train (asked: 50 %), 20 % validation (asked: 20 %), 40 % test (asked: 30 %)" in few.uneven
+    assert "there are 3 times" in few.uneven
+    assert proposed(rows.assign(day=range(500)), tmp_path, store, time="day").uneven == ""
+    with pytest.raises(DataError, match=r"no rows for validation.*'year' holds 2 times: name a finer --time"):
+        proposed(rows.assign(year=[2010] * 250 + [2011] * 250), tmp_path, store, time="year")
 
 
 @pytest.mark.parametrize("wish", [{}, {"time": "spent"}, {"group": "age"}, {"target": "spent"}])

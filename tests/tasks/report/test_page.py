@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tasks.records import Failed, Miss, Refusal
+from tasks.report.markdown import deployment_markdown
 from tasks.report.page import render
 from tasks.report.story import TargetStory
 from tasks.report.words import TIMES
@@ -88,6 +89,16 @@ def test_every_candidate_stands_under_every_target(story, page):
 def test_every_refusal_says_by_how_much_what_was_missed(story, page):
     assert sum(t.refusal is not None for t in story.targets) == 1
     assert page.count("The nearest, distill-small, missed: p50 latency up to 7 µs, allowed 5 µs.") == 2
+
+
+def test_a_command_in_a_reason_works_as_printed(story):
+    target, reason = story.targets[1], "it was rolled back. If it should serve: farrier releases rollback shop"
+    refused = target.model_copy(update={"refusal": target.refusal.model_copy(update={"misses": (), "reason": reason})})
+    told = story.model_copy(update={"targets": (refused,)})
+    runs = ".venv/bin/farrier releases rollback shop"
+    assert render(told).count("serve: farrier") == 0
+    assert runs in render(told)
+    assert runs in deployment_markdown(refused, "accuracy")
 
 
 def test_a_candidate_that_could_not_be_measured_keeps_its_row(story):
