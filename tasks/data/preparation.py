@@ -15,6 +15,7 @@ import pandas as pd
 from tasks.data import tables
 from tasks.data.casting import Complaint, cast
 from tasks.data.features import target, transformer, typed
+from tasks.data.leaks import leaks
 from tasks.data.profile import profile
 from tasks.data.schema import infer, kinds_of
 from tasks.data.settings import DataSettings
@@ -58,7 +59,8 @@ def prepare(snapshot: Artifact, settings: DataSettings, store: Store) -> Prepare
     }
     kept_files = _keep(parts, described, store)
     rows = Rows(total=len(raw), **{side: len(part) for side, part in parts.items()})
-    return PreparedData(snapshot=snapshot, data_schema=schema, salt=settings.salt, rows=rows, **kept_files)
+    return PreparedData(snapshot=snapshot, data_schema=schema, salt=settings.salt, rows=rows, **kept_files,
+                        leaks=leaks(clean.frame, divided.sides, schema, settings.split))
 
 
 def load(artifact: Artifact, store: Store) -> pd.DataFrame:
