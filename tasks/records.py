@@ -105,6 +105,7 @@ class Column(Record):
     kind: ColumnKind
     dtype: str = Field(description="the Arrow type in the snapshot, as text")
     nullable: bool = False
+    strip: str = Field("", description="characters that are taken off both ends of its texts")
     categories: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
