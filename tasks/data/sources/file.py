@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
+from serving.rows import flat
 from tasks.data import tables
 from tasks.data.sources._base import SNAPSHOT, Source, opened
 from tasks.data.sources.parts import Part, parts_of
@@ -117,7 +118,7 @@ class File(Source):
         """A file of typed values, with what its folders and its name say."""
         kind = self._format(part.path)
         with opened(part.path, kind) as file:
-            rows = pq.read_table(file) if kind == "parquet" else _json_lines(file)
+            rows = _flat(pq.read_table(file)) if kind == "parquet" else _json_lines(file)
             _refuse_twins(rows.column_names)
         for name, value in self._added(part, rows.column_names).items():
             rows = rows.append_column(name, pa.array([value] * len(rows), pa.string()))
@@ -195,6 +196,13 @@ def _joined(parts: Sequence[pa.Table]) -> pa.Table:
                         f"under data.source.path.") from problem
 
 
+def _flat(rows: pa.Table) -> pa.Table:
+    """A table with the parts of each structure as columns of their own, `home.city`."""
+    while any(pa.types.is_struct(field.type) for field in rows.schema):
+        rows = rows.flatten()
+    return rows
+
+
 def _refuse_twins(names: Iterable[str]) -> None:
     if twins := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"two columns are called {twins[0]!r}")
@@ -205,6 +213,7 @@ def _json_lines(file: IO[bytes]) -> pa.Table:
     rows = [json.loads(line) for line in file if line.strip()]
     if strange := [row for row in rows if not isinstance(row, dict)]:
         raise ValueError(f"a line holds {str(strange[0])[:60]!r} where an object should be")
+    rows = [flat(row) for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
 

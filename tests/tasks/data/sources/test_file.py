@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 from pathlib import Path
 
@@ -237,3 +238,13 @@ def test_files_that_do_not_belong_together_are_named(tmp_path: Path, files: dict
                                                      said: str) -> None:
     with pytest.raises(DataError, match=said):
         collected(tmp_path, path=str(folder_of(tmp_path, **files)), **options)
+
+
+def test_what_is_nested_becomes_columns_of_its_own(tmp_path: Path) -> None:
+    rows = [{"a": 1, "home": {"city": "Bern", "at": {"lat": 46.9}}}, {"a": 2, "home": {"city": None, "at": None}}]
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "r.parquet")
+    for name in ("r.jsonl", "r.parquet"):
+        frame = collected(tmp_path, path=str(tmp_path / name))
+        assert frame[["a", "home.city", "home.at.lat"]].fillna(0).to_dict("list") == {
+            "a": [1, 2], "home.city": ["Bern", 0], "home.at.lat": [46.9, 0]}
