@@ -44,7 +44,7 @@ def record_data(run: Run, prepared: Made[PreparedData], settings: DataSettings) 
         run, "data", sha256=result.digest(), reused=prepared.reused, datasets=_datasets(result),
         params={"source": settings.source.canonical(), "split": settings.split.canonical(), "salt": result.salt,
                 "target": result.data_schema.target.name, "task": result.data_schema.task},
-        metrics={f"rows_{name}": float(count) for name, count in result.rows},
+        metrics={"leaks": float(len(result.leaks)), **{f"rows_{name}": float(count) for name, count in result.rows}},
         attachments=(Attachment(name="data/expectations.json", artifact=result.expectations),
                      Attachment(name="data/profile.json", artifact=result.profile),
                      Attachment(name="data/quarantine.parquet", artifact=result.quarantine),

@@ -35,7 +35,7 @@ def feeds(schema: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Ar
     if schema["input"] == "image":
         return {"image": _images(schema, columns)}
     spelling = schema.get("spelling", PLAIN)
-    arrays = {column["name"]: _READERS[column["kind"]](column, _given(column["name"], columns), spelling)
+    arrays = {column["name"]: _READERS[column["kind"]](column, _bare(column, _given(column["name"], columns)), spelling)
               for column in _features(schema)}
     _refuse_unequal(arrays)
     _refuse_infinite(arrays)
@@ -54,6 +54,13 @@ def _given(name: str, columns: Mapping[str, Any]) -> Any:
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
         raise InputError(f"column {name!r} is {values!r}; give a list of values, one a row.")
     return values
+
+
+def _bare(column: Mapping[str, Any], values: Sequence[Any]) -> Sequence[Any]:
+    """The values, their texts without the characters that the column's are stripped of."""
+    if not (signs := column.get("strip")):
+        return values
+    return [value.strip(signs) if isinstance(value, str) else value for value in values]
 
 
 def _nearest(name: str, given: list[str]) -> str:

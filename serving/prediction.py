@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from serving.inputs import InputError, feeds
 from serving.package import Package
-from serving.rows import Row
+from serving.rows import ABSENT, Row, within
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -91,14 +91,15 @@ def _predictions(package: Package, answered: Answered) -> Iterator[dict[str, Any
 def _absent(schema: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     if schema["input"] == "image" and "image" in values:
         return ""
-    absent = [name for name in features(schema) if name not in values]
+    absent = [name for name in features(schema) if within(values, name) is ABSENT]
     return f"has no column {', '.join(map(repr, absent[:5]))}" if absent else ""
 
 
 def _columns(schema: Mapping[str, Any], rows: Sequence[Row], places: Sequence[int]) -> dict[str, list[Any]]:
     whole = schema["input"] == "image" and all("image" in rows[place].values for place in places)
     names = ["image"] if whole else features(schema)
-    return {name: [rows[place].values.get(name) for place in places] for name in names}
+    found = {name: [within(rows[place].values, name) for place in places] for name in names}
+    return {name: [None if value is ABSENT else value for value in values] for name, values in found.items()}
 
 
 def _faults(schema: Mapping[str, Any], rows: Sequence[Row], places: Sequence[int]) -> Iterator[tuple[int, str]]:

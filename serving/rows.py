@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TextIO, TypeVar
@@ -14,6 +14,7 @@ from serving.inputs import InputError
 DELIMITERS = (",", ";", "\t", "|")
 SEPARATORS = " \t\r\n,"
 BLOCK = 1 << 16
+ABSENT = object()
 Item = TypeVar("Item")
 
 
@@ -33,6 +34,44 @@ def chunks(items: Iterator[Item], size: int) -> Iterator[list[Item]]:
     """
     while chunk := list(islice(items, size)):
         yield chunk
+
+
+def flat(values: dict[str, Any]) -> dict[str, Any]:
+    """An object's values by column, those of objects in it by a path of names.
+
+    >>> flat({"age": 4, "home": {"city": "Bern", "at": {"lat": 46.9}}, "empty": {}})
+    {'age': 4, 'home.city': 'Bern', 'home.at.lat': 46.9}
+    """
+    if not any(isinstance(value, dict) for value in values.values()):
+        return values
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            found.update({f"{name}.{inner}": deeper for inner, deeper in flat(value).items()})
+        else:
+            found[name] = value
+    return found
+
+
+def within(values: Mapping[str, Any], name: str) -> Any:
+    """The value of a column: by its own name, else by a path into objects; ABSENT where there is neither.
+
+    >>> within({"home": {"city": "Bern"}}, "home.city"), within({"home.city": "Chur"}, "home.city")
+    ('Bern', 'Chur')
+    """
+    if name in values:
+        return values[name]
+    first, _, rest = name.partition(".")
+    while rest:
+        if first in values:  # an object that is not there has no parts
+            return None if values[first] is None else _inner(values[first], rest)
+        more, _, rest = rest.partition(".")
+        first = f"{first}.{more}"
+    return ABSENT
+
+
+def _inner(value: Any, name: str) -> Any:
+    return within(value, name) if isinstance(value, dict) else ABSENT
 
 
 def csv_rows(stream: TextIO, wanted: Collection[str]) -> tuple[list[str], Iterator[Row]]:

@@ -105,6 +105,7 @@ class Column(Record):
     kind: ColumnKind
     dtype: str = Field(description="the Arrow type in the snapshot, as text")
     nullable: bool = False
+    strip: str = Field("", description="characters that are taken off both ends of its texts")
     categories: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
@@ -169,6 +170,16 @@ class Rows(Record):
         return self
 
 
+class Leak(Record):
+    """What may let a model look good on test rows and fail on live ones: what was seen, how sure, and what to set."""
+
+    kind: Literal["determines", "dominates", "identifier", "duplicates", "near-duplicates", "time", "group"]
+    columns: tuple[str, ...] = ()
+    saw: str
+    sure: Literal["certain", "likely"]
+    remedy: str
+
+
 class PreparedData(Record):
     """A source's rows, validated, typed and split; each part a Parquet artifact."""
 
@@ -182,6 +193,7 @@ class PreparedData(Record):
     expectations: Artifact
     salt: str
     rows: Rows
+    leaks: tuple[Leak, ...] = Field((), description="what the rows tell that they could not know, as far as it is seen")
 
 
 class Model(Record):

@@ -15,6 +15,7 @@ import pandas as pd
 from tasks.data import tables
 from tasks.data.casting import Complaint, cast
 from tasks.data.features import target, transformer, typed
+from tasks.data.leaks import leaks
 from tasks.data.profile import profile
 from tasks.data.schema import infer, kinds_of
 from tasks.data.settings import DataSettings
@@ -44,9 +45,10 @@ def prepare(snapshot: Artifact, settings: DataSettings, store: Store) -> Prepare
     """
     path = store.fetch(snapshot)
     raw = _read(path, settings)
-    kinds = _kinds(raw, settings)
+    bare = _bare(raw, settings)
+    kinds = _kinds(bare, settings)
     declared = {name: settings.column(name) for name in kinds}
-    clean = cast(raw, kinds, declared, (settings.target, *settings.split.needs(), *settings.pixels))
+    clean = cast(bare, kinds, declared, (settings.target, *settings.split.needs(), *settings.pixels))
     findings = validate(clean.frame.drop(index=_rows(clean.complaints)), settings.expectations)
     divided = _divide(clean.frame, (*clean.complaints, *findings.complaints), kinds, settings)
     kept = clean.frame[divided.sides != QUARANTINE]
@@ -58,7 +60,8 @@ def prepare(snapshot: Artifact, settings: DataSettings, store: Store) -> Prepare
     }
     kept_files = _keep(parts, described, store)
     rows = Rows(total=len(raw), **{side: len(part) for side, part in parts.items()})
-    return PreparedData(snapshot=snapshot, data_schema=schema, salt=settings.salt, rows=rows, **kept_files)
+    return PreparedData(snapshot=snapshot, data_schema=schema, salt=settings.salt, rows=rows, **kept_files,
+                        leaks=leaks(clean.frame, divided.sides, schema, settings.split))
 
 
 def load(artifact: Artifact, store: Store) -> pd.DataFrame:
@@ -79,6 +82,14 @@ def _read(path: Path, settings: DataSettings) -> pd.DataFrame:
         raise DataError(f"columns {taken} have names that farrier keeps for itself. Rename them, or add them to "
                         f"data.ignore.")
     return raw
+
+
+def _bare(raw: pd.DataFrame, settings: DataSettings) -> pd.DataFrame:
+    """The rows without what is declared to be stripped from texts; what a source reads as no text stays as it is."""
+    signs = {name: settings.column(name).strip for name in raw.columns}
+    return raw.assign(**{
+        name: raw[name].map(lambda value, sign=sign: value.strip(sign) if isinstance(value, str) else value)
+        for name, sign in signs.items() if sign})
 
 
 def _must_have(name: str, columns: Iterable[str]) -> None:

@@ -95,7 +95,7 @@ def infer(train: pd.DataFrame, kept: pd.DataFrame, kinds: Mapping[str, ColumnKin
     for name in (name for name in kinds if train[name].notna().any()):
         declared = settings.column(name)
         nullable = bool(kept[name].isna().any()) if declared.nullable is None else declared.nullable
-        found = Column(name=name, kind=kinds[name], dtype=types[name], nullable=nullable)
+        found = Column(name=name, kind=kinds[name], dtype=types[name], nullable=nullable, strip=declared.strip)
         columns[name] = _with_values(found, train[name], declared)
     target = columns.pop(settings.target)
     task = settings.task or task_of(train[settings.target], settings.column(settings.target))

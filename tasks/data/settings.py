@@ -26,6 +26,7 @@ class ColumnSettings(Record):
     low: float | None = None
     high: float | None = None
     categories: tuple[str, ...] | None = Field(None, description="in the order of the probabilities, for the target")
+    strip: str = Field("", description="characters that are taken off both ends of its texts, as '.'")
     format: str | None = Field(None, description="strptime format of a time that is not ISO 8601, as %d.%m.%Y")
 
     @property

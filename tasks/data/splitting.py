@@ -102,6 +102,53 @@ class TimeSplit(Split):
         return self._by_share(later / len(frame))
 
 
+class GivenSplit(Split):
+    """By a column that says where each row belongs, as the name of a published test file; or by the rows' order.
+
+    Either `column` and the values of it that are `tests` (and `validations`, where they are given too), else a
+    `validation` share of the others by their own content. Or `last`: so many rows at the end are test, and the
+    `validation` share of those before them is what stands right before. The share `test` plays no part.
+    """
+
+    kind: Literal["given"] = "given"
+    column: str | None = None
+    tests: tuple[str, ...] = ()
+    validations: tuple[str, ...] = ()
+    last: int | None = Field(None, ge=1, description="how many of the rows that are kept, at the end, are test")
+
+    @model_validator(mode="after")
+    def _says_how(self) -> Self:
+        if (self.column is None) == (self.last is None) or (self.column is None) != (not self.tests):
+            raise ValueError("write either `column` and `tests`, which of its values are test, or `last`")
+        return self
+
+    def needs(self) -> tuple[str, ...]:
+        return (self.column,) if self.column else ()
+
+    def identifies(self) -> tuple[str, ...]:
+        return self.needs()
+
+    def sides(self, frame: pd.DataFrame, salt: str) -> Sides:
+        if self.last:
+            return self._in_order(len(frame), self.last)
+        tests, validations = (self._named(frame, values) for values in (self.tests, self.validations))
+        rest = positions(frame.drop(columns=list(self.needs())), salt)
+        drawn = TRAIN if self.validations else np.where(rest < self.validation, VALIDATION, TRAIN)
+        return np.select([tests, validations], [TEST, VALIDATION], drawn).astype(object)
+
+    def _in_order(self, rows: int, last: int) -> Sides:
+        place = np.arange(rows) / max(1, rows - last)
+        return np.select([place >= 1, place >= 1 - self.validation], [TEST, VALIDATION], TRAIN).astype(object)
+
+    def _named(self, frame: pd.DataFrame, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+        said = frame[self.column].astype(str)
+        for value in values:
+            if len(frame) and not (said == value).any():
+                raise DataError(f"no row has {value!r} in column {self.column!r}, which holds {sorted(set(said))[:5]}. "
+                                f"Mend data.split, or the source.")
+        return said.isin(values).to_numpy()
+
+
 def _refuse_text(values: pd.Series) -> None:
     """Raise DataError for a column in order of spelling, where 02.01.2024 stands before 31.12.2023."""
     if not (pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_datetime64_any_dtype(values.dtype)):
@@ -110,7 +157,7 @@ def _refuse_text(values: pd.Series) -> None:
                         f"name another data.split.column.")
 
 
-AnySplit = Annotated[HashSplit | TimeSplit | GroupSplit, Field(discriminator="kind")]
+AnySplit = Annotated[HashSplit | TimeSplit | GroupSplit | GivenSplit, Field(discriminator="kind")]
 
 
 def positions(frame: pd.DataFrame, salt: str) -> npt.NDArray[np.float64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from serving.package import Package
@@ -56,7 +56,12 @@ def _output_format(output: Path, kind: Format) -> Format:
 def _refuse_absent(package: Package, table: Table, source: Path) -> None:
     if not table.fixed or (package.schema["input"] == "image" and "image" in table.names):
         return
-    if absent := [name for name in features(package.schema) if name not in table.names]:
+    if absent := [name for name in features(package.schema) if not _leads_to(table.names, name)]:
         near = difflib.get_close_matches(absent[0], table.names, n=1)
         hint = f" Did you mean {near[0]!r} for {absent[0]!r}?" if near else ""
         raise DataError(f"{source} has no column {', '.join(absent[:5])}; it has {', '.join(table.names[:20])}.{hint}")
+
+
+def _leads_to(names: Sequence[str], name: str) -> bool:
+    """Whether a column is there, or may be within one that holds objects."""
+    return name in names or any(name.startswith(f"{outer}.") for outer in names)

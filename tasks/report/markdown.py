@@ -20,7 +20,9 @@ def data_markdown(prepared: PreparedData) -> str:
     what = (f"**{plain(schema.target.name)}** ({schema.task}) from {words.counted(len(schema.features), 'feature')}; "
             f"{words.counted(rows.total, 'row')} in, {rows.quarantine:,} put aside.")
     origin = f"Snapshot sha256 `{prepared.snapshot.sha256}`, salt {plain(prepared.salt)}."
-    return "\n\n".join([what, table(["part", "rows"], parts), origin])
+    found = [[plain(leak.saw), leak.sure, plain(leak.remedy)] for leak in prepared.leaks]
+    suspect = [table(["may leak", "how sure", "what to set"], found)] if found else []
+    return "\n\n".join([what, table(["part", "rows"], parts), *suspect, origin])
 
 
 def training_markdown(trained: Sequence[TrainedModel], champion: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.inputs import InputError
-from serving.rows import BLOCK, Row, chunks, csv_rows, json_rows
+from serving.rows import ABSENT, BLOCK, Row, chunks, csv_rows, json_rows, within
 
 
 def from_csv(text: str, wanted: tuple[str, ...] = ("a", "b")) -> tuple[list[str], list[Row]]:
@@ -91,3 +91,10 @@ def test_chunks_lose_nothing(items: list[int], size: int) -> None:
     cut = list(chunks(iter(items), size))
     assert [item for chunk in cut for item in chunk] == items
     assert all(len(chunk) == size for chunk in cut[:-1])
+
+
+@pytest.mark.parametrize(("values", "found"), [
+    ({"a.b": 1}, 1), ({"a": {"b": 1}}, 1), ({"a": {"b": {"c": 1}}}, {"c": 1}), ({"a": None}, None), ({"a": {}}, ABSENT),
+    ({"a": 3}, ABSENT), ({"b": 1}, ABSENT), ({}, ABSENT)])
+def test_a_column_may_be_within_an_object(values: dict[str, Any], found: Any) -> None:
+    assert within(values, "a.b") == found

@@ -1,11 +1,11 @@
-"""One file of rows, here or anywhere that fsspec reaches."""
+"""Files of rows, here or anywhere that fsspec reaches."""
 
 from __future__ import annotations
 
 import json
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -14,8 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
+from serving.rows import flat
 from tasks.data import tables
 from tasks.data.sources._base import SNAPSHOT, Source, opened
+from tasks.data.sources.parts import Part, parts_of
 from tasks.errors import DataError
 from tasks.records import Address, Spelling, digest_of
 from tasks.store import sha256_of
@@ -32,14 +34,16 @@ LEADING_ZERO = r"[+-]?0\d"
 class File(Source):
     """CSV, Parquet or JSON lines, packed or not, by a local path or any fsspec URL.
 
-    A relative path starts at the folder that the command runs in. The format follows the suffix unless it is stated.
-    The options below `format` are for CSV: numbers become numbers where a whole column reads as such, all else stays
-    text as found (`007` too).
+    A folder or a pattern (`rows/*.csv`) stands for all files of it, and `year=2024` in a path for a column. A relative
+    path starts at the folder that the command runs in. The format follows the suffix unless it is stated. The options
+    below `origin` are for CSV: numbers become numbers where a whole column reads as such, all else stays text as found
+    (`007` too).
     """
 
     kind: Literal["file"] = "file"
-    path: Address
+    path: Address | tuple[Address, ...] = Field(description="a file, a folder of files, or a pattern; or several")
     format: Format | None = None
+    origin: str | None = Field(None, min_length=1, description="a column to add: the name of the file of each row")
     delimiter: str | None = Field(None, description=r"a character, or \s+ for white space; tab for .tsv, else comma")
     encoding: str = "utf-8"
     header: bool = Field(True, description="whether the first line holds the names")
@@ -70,19 +74,24 @@ class File(Source):
         return name
 
     def collect(self, folder: Path) -> Path:
-        readers: dict[Format, Callable[[IO[bytes]], pd.DataFrame | pa.Table]] = {
-            "csv": self._csv, "parquet": pq.read_table, "jsonl": _json_lines}
-        with opened(self.path, self._format()) as file:
-            rows = readers[self._format()](file)
-            _refuse_twins(rows.column_names if isinstance(rows, pa.Table) else rows.columns)
+        parts = self._parts()
+        if len(formats := {self._format(part.path) for part in parts}) > 1:
+            raise DataError(f"{self._shown()} stands for files of several formats, {sorted(formats)}. Name those of "
+                            f"one under data.source.path.")
+        rows = self._csv(parts) if "csv" in formats else _joined([self._table(part) for part in parts])
         return tables.write(rows, folder / SNAPSHOT)
 
     def identity(self) -> str | None:
-        local = Path(self.path).expanduser()
-        return digest_of([self.canonical(), sha256_of(local)]) if local.is_file() else None
+        try:
+            local = [Path(part.path).expanduser() for part in self._parts()]
+        except DataError:  # collecting says what is wrong
+            return None
+        if not all(file.is_file() for file in local):
+            return None
+        return digest_of([self.canonical(), *([str(file), sha256_of(file)] for file in local)])
 
     def spelling(self) -> Spelling:
-        if self._format() != "csv":
+        if self._format(self._parts()[0].path) != "csv":
             return Spelling()
         return Spelling(missing=self.missing, missing_numbers=self._missing_numbers(), decimal=self.decimal,
                         thousands=self.thousands, strip_spaces=self.strip_spaces)
@@ -90,27 +99,64 @@ class File(Source):
     def _missing_numbers(self) -> tuple[float, ...]:
         return tuple(pd.to_numeric(pd.Series(self.missing, dtype=object), errors="coerce").dropna())
 
-    def _format(self) -> Format:
-        suffixes = [suffix.lower() for suffix in Path(self.path).suffixes]
+    def _parts(self) -> list[Part]:
+        paths = (self.path,) if isinstance(self.path, str) else self.path
+        return parts_of(paths, [suffix for suffix, kind in SUFFIXES.items() if self.format in (None, kind)])
+
+    def _shown(self) -> str:
+        return self.path if isinstance(self.path, str) else ", ".join(self.path)
+
+    def _format(self, path: str) -> Format:
+        suffixes = [suffix.lower() for suffix in Path(path).suffixes]
         last = next((suffix for suffix in reversed(suffixes) if suffix not in PACKED), "")
         if self.format is None and last not in SUFFIXES:
-            raise DataError(f"the format of {self.path} cannot be told from its name. State data.source.format: "
+            raise DataError(f"the format of {path} cannot be told from its name. State data.source.format: "
                             f"csv, parquet or jsonl.")
         return self.format or SUFFIXES[last]
 
-    def _csv(self, file: IO[bytes]) -> pd.DataFrame:
-        texts = self._texts(file)
-        texts.columns = pd.Index([str(name).strip() if self.strip_spaces else str(name) for name in texts.columns])
-        _refuse_twins(texts.columns)
+    def _table(self, part: Part) -> pa.Table:
+        """A file of typed values, with what its folders and its name say."""
+        kind = self._format(part.path)
+        with opened(part.path, kind) as file:
+            rows = _flat(pq.read_table(file)) if kind == "parquet" else _json_lines(file)
+            _refuse_twins(rows.column_names)
+        for name, value in self._added(part, rows.column_names).items():
+            rows = rows.append_column(name, pa.array([value] * len(rows), pa.string()))
+        return rows
+
+    def _added(self, part: Part, known: Iterable[str]) -> dict[str, str]:
+        """What a file's folders and its name say of its rows; a column that the file has itself stays as it is."""
+        named = {self.origin: part.name} if self.origin else {}
+        if self.origin in set(known):
+            raise DataError(f"{part.path} has a column {self.origin!r} already. Give data.source.origin another name.")
+        return {name: value for name, value in part.columns.items() if name not in set(known)} | named
+
+    def _csv(self, parts: Sequence[Part]) -> pd.DataFrame:
+        """All files' texts under each other, then each column as a whole: what one file holds decides for all."""
+        read = [self._named_texts(part) for part in parts]
+        for part, texts in zip(parts, read, strict=True):
+            if set(texts.columns) != set(read[0].columns):
+                apart = sorted(set(texts.columns) ^ set(read[0].columns))
+                raise DataError(f"{part.path} and {parts[0].path} do not have the same columns: {apart[:5]} are in one "
+                                f"of them only. Mend the files, or name those that belong together.")
+        texts = pd.concat(read, ignore_index=True) if len(read) > 1 else read[0]
         return pd.DataFrame({name: self._as_found(texts[name]) for name in texts.columns}, columns=texts.columns)
+
+    def _named_texts(self, part: Part) -> pd.DataFrame:
+        with opened(part.path, "csv") as file:
+            texts = self._texts(file)
+            texts.columns = pd.Index([str(name).strip() if self.strip_spaces else str(name) for name in texts.columns])
+            _refuse_twins(texts.columns)
+        return texts.assign(**self._added(part, texts.columns))
 
     def _texts(self, file: IO[bytes]) -> pd.DataFrame:
         """Every value as written. Objects: of those alone does the library see that a delimiter ends each line."""
+        usual = "\t" if ".tsv" in self._shown().lower() else ","
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             try:
                 return pd.read_csv(
-                    file, sep=self.delimiter or ("\t" if ".tsv" in self.path.lower() else ","), encoding=self.encoding,
+                    file, sep=self.delimiter or usual, encoding=self.encoding,
                     header=0 if self.header else None, names=list(self.names) or None, index_col=False, dtype=object,
                     na_filter=False, quotechar=self.quote, comment=self.comment, skiprows=self.skip_lines,
                     skip_blank_lines=self.skip_blank_lines, skipinitialspace=self.strip_spaces).astype(str)
@@ -141,6 +187,22 @@ class File(Source):
         return bare if self.decimal == "." else bare.str.replace(self.decimal, ".", regex=False)
 
 
+def _joined(parts: Sequence[pa.Table]) -> pa.Table:
+    """All rows under each other; a column that one file lacks is missing there."""
+    try:
+        return pa.concat_tables(parts, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as problem:
+        raise DataError(f"the files do not fit under each other: {problem}. Mend the files, or name those of one kind "
+                        f"under data.source.path.") from problem
+
+
+def _flat(rows: pa.Table) -> pa.Table:
+    """A table with the parts of each structure as columns of their own, `home.city`."""
+    while any(pa.types.is_struct(field.type) for field in rows.schema):
+        rows = rows.flatten()
+    return rows
+
+
 def _refuse_twins(names: Iterable[str]) -> None:
     if twins := [name for name, count in Counter(names).items() if count > 1]:
         raise ValueError(f"two columns are called {twins[0]!r}")
@@ -151,6 +213,7 @@ def _json_lines(file: IO[bytes]) -> pa.Table:
     rows = [json.loads(line) for line in file if line.strip()]
     if strange := [row for row in rows if not isinstance(row, dict)]:
         raise ValueError(f"a line holds {str(strange[0])[:60]!r} where an object should be")
+    rows = [flat(row) for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
 

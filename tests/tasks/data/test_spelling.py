@@ -73,6 +73,20 @@ def test_a_servers_inputs_are_those_of_training(content: str, source: dict[str, 
         np.testing.assert_array_equal(given[str(name)].ravel(), values.to_numpy(), err_msg=str(name))
 
 
+def test_what_is_stripped_in_training_is_stripped_in_serving(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("share,town,sold\n" + "".join(f"{n % 50} %,{'AB'[n % 2]}.,{['no', 'yes'][n % 3 % 2]}.\n"
+                                                  for n in range(240)), encoding="utf-8")
+    prepared = prepared_from(path, store, {}, target="sold", columns={
+        "share": {"strip": " %"}, "town": {"strip": "."}, "sold": {"strip": "."}})
+    assert prepared.data_schema.classes == ("no", "yes")
+    assert [column.kind for column in prepared.data_schema.columns] == ["number", "category"]
+    given = asked(path, prepared.data_schema.model_dump(mode="json"))
+    for name, values in trained_on(prepared, store).items():
+        np.testing.assert_array_equal(given[str(name)].ravel(), values.to_numpy(), err_msg=str(name))
+    assert set(given["town"].ravel()) == {"A", "B"}
+
+
 def test_values_of_json_are_spelled_as_the_file_spelled_them(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(CASES[0][0], encoding="utf-8")

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.data.splitting import GroupSplit, HashSplit, Split, TimeSplit, positions
+from tasks.data.splitting import GivenSplit, GroupSplit, HashSplit, Split, TimeSplit, positions
+from tasks.errors import DataError
 
 SIDES = {"train", "validation", "test"}
 tables = st.lists(st.tuples(st.one_of(st.none(), st.floats(allow_infinity=False)), st.text(max_size=5)), max_size=40)
@@ -22,7 +23,10 @@ def numbered(rows: int) -> pd.DataFrame:
     return pd.DataFrame({"n": np.arange(rows, dtype=float), "g": [f"g{i % 50}" for i in range(rows)]})
 
 
-@given(tables, st.sampled_from([HashSplit(), GroupSplit(column="t"), TimeSplit(column="n")]), st.text(max_size=3))
+SPLITS = [HashSplit(), GivenSplit(last=3), GroupSplit(column="t"), TimeSplit(column="n")]
+
+
+@given(tables, st.sampled_from(SPLITS), st.text(max_size=3))
 def test_every_row_is_on_one_side(rows: list[tuple[float | None, str]], split: Split, salt: str) -> None:
     sides = split.sides(frame_of(rows), salt)
     assert len(sides) == len(rows)
@@ -98,3 +102,31 @@ def test_equal_times_stay_together() -> None:
 def test_something_must_be_left_to_train() -> None:
     with pytest.raises(ValidationError, match="nothing to train on"):
         HashSplit(validation=0.5, test=0.5)
+
+
+def test_a_column_says_what_is_test() -> None:
+    frame = numbered(500).assign(part=["train.csv", "train.csv", "test.csv", "train.csv", "check.csv"] * 100)
+    sides = pd.Series(GivenSplit(column="part", tests=("test.csv",), validations=("check.csv",)).sides(frame, "s"))
+    assert pd.crosstab(frame["part"], sides).to_dict() == {
+        "test": {"check.csv": 0, "test.csv": 100, "train.csv": 0},
+        "train": {"check.csv": 0, "test.csv": 0, "train.csv": 300},
+        "validation": {"check.csv": 100, "test.csv": 0, "train.csv": 0}}
+    drawn = pd.Series(GivenSplit(column="part", tests=("test.csv",), validation=0.25).sides(frame, "s"))
+    assert drawn.value_counts()["test"] == 100
+    assert drawn.value_counts()["validation"] == pytest.approx(100, abs=30)
+
+
+def test_the_last_rows_are_test_and_validation_stands_before_them() -> None:
+    sides = GivenSplit(last=20, validation=0.25).sides(numbered(100), "s").tolist()
+    assert sides == ["train"] * 60 + ["validation"] * 20 + ["test"] * 20
+
+
+@pytest.mark.parametrize("given", [{}, {"column": "g"}, {"tests": ["a"]}, {"column": "g", "tests": ["a"], "last": 3}])
+def test_a_given_split_says_by_what(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match="write either"):
+        GivenSplit.model_validate(given)
+
+
+def test_a_test_file_that_gave_no_row_is_named() -> None:
+    with pytest.raises(DataError, match=r"no row has 'tset.csv' in column 'g', which holds \['g0', 'g1'"):
+        GivenSplit(column="g", tests=("tset.csv",)).sides(numbered(100), "s")

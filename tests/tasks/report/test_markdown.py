@@ -1,10 +1,22 @@
+from tasks.records import Leak
 from tasks.report import markdown
+from tasks.report.page import render
 
 
 def test_data_says_where_every_row_went(story):
     text = markdown.data_markdown(story.prepared)
     assert "1,797 rows in, 7 put aside" in text
     assert "| quarantine | 7 |" in text
+
+
+def test_what_may_leak_is_told_with_the_remedy(story):
+    assert "may leak" not in markdown.data_markdown(story.prepared)
+    leak = Leak(kind="identifier", columns=("n",), saw="'n' numbers the rows", sure="certain", remedy="ignore it")
+    prepared = story.prepared.model_copy(update={"leaks": (leak,)})
+    assert "| 'n' numbers the rows | certain | ignore it |" in markdown.data_markdown(prepared)
+    page = render(story.model_copy(update={"prepared": prepared}))
+    assert "&#39;n&#39; numbers the rows" in page
+    assert "Ignore it" in page
 
 
 def test_training_lists_the_best_first_and_names_the_champion(story):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import json
 import lzma
 from pathlib import Path
 
@@ -182,3 +183,68 @@ def test_a_relative_path_starts_where_the_command_runs(tmp_path: Path, monkeypat
     (tmp_path / "a.csv").write_text("a\n1\n")
     monkeypatch.chdir(tmp_path)
     assert tables.read(File(path="a.csv").collect(tmp_path))["a"].tolist() == [1]
+
+
+def folder_of(tmp_path: Path, **files: str) -> Path:
+    for name, content in files.items():
+        path = tmp_path / "rows" / name.replace("__", "/").replace("_csv", ".csv").replace("_jsonl", ".jsonl")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return tmp_path / "rows"
+
+
+def collected(tmp_path: Path, **options: object) -> pd.DataFrame:
+    (tmp_path / "out").mkdir(exist_ok=True)
+    return tables.read(File.model_validate(options).collect(tmp_path / "out"))
+
+
+def test_a_folder_stands_for_its_files_and_their_partitions(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, **{"year=2024__b_csv": "a,b\n3,x\n", "year=2023__a_csv": "a,b\n1,y\n2,\n",
+                                    "_notes_csv": "no rows"})
+    frame = collected(tmp_path, path=str(folder), origin="part")
+    assert frame.fillna("").to_dict("list") == {"a": [1, 2, 3], "b": ["y", "", "x"], "year": [2023, 2023, 2024],
+                                     "part": ["a.csv", "a.csv", "b.csv"]}
+    assert frame.equals(collected(tmp_path, path=f"{folder}/**/*.csv", origin="part"))
+    assert frame.equals(collected(tmp_path, path=f"{folder.as_uri()}/", origin="part"))
+
+
+def test_several_files_are_read_as_one_in_their_order(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, train_csv="a,b\n1,x\n", test_csv="b,a\ny,oops\n")
+    frame = collected(tmp_path, path=[str(folder / "train.csv"), str(folder / "test.csv")])
+    assert frame.to_dict("list") == {"a": ["1", "oops"], "b": ["x", "y"]}
+
+
+def test_rows_of_several_json_files_may_lack_columns(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, a_jsonl='{"a": 1}\n', b_jsonl='{"a": 2.5, "b": "x"}\n')
+    assert collected(tmp_path, path=str(folder)).fillna("").to_dict("list") == {"a": [1.0, 2.5], "b": ["", "x"]}
+
+
+def test_identity_follows_every_file_of_a_folder(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, a_csv="a\n1\n")
+    source = File(path=str(folder))
+    before = source.identity()
+    folder_of(tmp_path, b_csv="a\n2\n")
+    assert before != source.identity()
+
+
+@pytest.mark.parametrize(("files", "options", "said"), [
+    ({"a_csv": "a\n1\n", "b_csv": "c\n1\n"}, {}, r"do not have the same columns: \['a', 'c'\]"),
+    ({"a_csv": "a\n1\n", "b_jsonl": '{"a": 1}'}, {}, r"several formats, \['csv', 'jsonl'\]"),
+    ({"a_jsonl": '{"a": 1}', "b_jsonl": '{"a": "x"}'}, {}, "do not fit under each other"),
+    ({"notes": "no rows"}, {}, "stands for no file"),
+    ({"a_csv": "a\n1\n"}, {"origin": "a"}, "has a column 'a' already"),
+])
+def test_files_that_do_not_belong_together_are_named(tmp_path: Path, files: dict[str, str], options: dict[str, str],
+                                                     said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        collected(tmp_path, path=str(folder_of(tmp_path, **files)), **options)
+
+
+def test_what_is_nested_becomes_columns_of_its_own(tmp_path: Path) -> None:
+    rows = [{"a": 1, "home": {"city": "Bern", "at": {"lat": 46.9}}}, {"a": 2, "home": {"city": None, "at": None}}]
+    (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "r.parquet")
+    for name in ("r.jsonl", "r.parquet"):
+        frame = collected(tmp_path, path=str(tmp_path / name))
+        assert frame[["a", "home.city", "home.at.lat"]].fillna(0).to_dict("list") == {
+            "a": [1, 2], "home.city": ["Bern", 0], "home.at.lat": [46.9, 0]}
