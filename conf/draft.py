@@ -82,9 +82,8 @@ def _classes(proposal: Proposal) -> str:
 
 
 def _suspected(proposal: Proposal) -> Iterator[str]:
-    if proposal.suspects:
-        named = ", ".join(map(plain, proposal.suspects[:10]))
-        yield f"  # {named}: tells the answer alone. Is it known when a prediction is asked? If not, put it in ignore."
+    yield from (f"  # may leak ({leak.sure}): {plain_line(leak.saw)}. To mend it: {plain_line(leak.remedy)}"
+                for leak in proposal.leaks)
 
 
 def _training(proposal: Proposal, plan: Plan) -> Iterator[str]:

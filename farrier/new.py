@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -28,6 +28,7 @@ def new(
     data: str,
     target: str,
     task: TaskKind | None = None,
+    test: str | None = None,
     time: str | None = None,
     group: str | None = None,
     delimiter: str | None = None,
@@ -46,6 +47,7 @@ def new(
       farrier new churn --data churn.csv --target churned
       farrier new churn --data churn.csv.gz --target churned --time joined --dry-run
       farrier new visits --data visits.parquet --target cost --group patient
+      farrier new census --data train.csv --test test.csv --target income --columns census.names
 
     Parameters
     ----------
@@ -57,6 +59,8 @@ def new(
         The column to predict.
     task
         What kind of prediction; found out from the target's values when it is not said.
+    test
+        A second file of the same columns, published as the test: its rows are, and no others.
     time
         Split by this column's order: the latest rows are the test.
     group
@@ -64,7 +68,7 @@ def new(
     delimiter
         Between the values of a CSV file; found out when it is not said.
     columns
-        The names of the columns, as a,b,c, for a CSV file whose first line holds values.
+        The names of the columns, as a,b,c or as a file that lists them, for a CSV file whose first line holds values.
     dry_run
         Print the project and write nothing.
     force
@@ -74,14 +78,17 @@ def new(
 
     """
     from conf.draft import draft
-    from tasks.data.looking import Wish
+    from tasks.data.looking import ORIGIN, Wish
     from tasks.deployment.planning import plan
 
-    if time and group:
-        raise SettingsError("--time and --group both say how to split: choose one")
+    if sum(map(bool, (time, group, test))) > 1:
+        raise SettingsError("--time, --group and --test each say how to split: choose one")
     file = _place(name, force=force)
-    source = _source(data, delimiter, columns)
-    proposal = _proposed(source, Wish(target=target, task=task, time=time, group=group))
+    source = _source(data, delimiter, _names(columns, target))
+    if test:
+        source = source.model_copy(update={"path": (str(source.path), _path("--test", test)), "origin": ORIGIN})
+    proposal = _proposed(source, Wish(target=target, task=task, time=time, group=group,
+                                      test=PurePath(test).name if test else None))
     planned = plan(proposal)
     text = draft(name, proposal, planned)
     if not dry_run:
@@ -103,29 +110,50 @@ def _place(name: str, *, force: bool) -> Path:
     return project_folders()[0] / f"{name}.yaml"
 
 
-def _source(data: str, delimiter: str | None, columns: str | None) -> File:
-    """The file as a source, by its absolute path, so that the project runs from anywhere."""
-    from pydantic import ValidationError
-
-    from conf.explain import explain
+def _path(option: str, data: str) -> str:
+    """A file's absolute path, so that the project runs from anywhere; an address stays as it is."""
     from farrier.known import must_be_a_file
-    from tasks.data.sniffing import format_of, sniffed
-    from tasks.data.sources.file import PACKED, SUFFIXES, File
+    from tasks.data.sniffing import format_of
+    from tasks.data.sources.file import PACKED, SUFFIXES
 
     path = data if "://" in data else str(Path(data).expanduser().resolve())
     if "://" not in data:
-        must_be_a_file(Path(path), "Give --data the file of rows: CSV, Parquet or JSON lines.")
+        must_be_a_file(Path(path), f"Give {option} the file of rows: CSV, Parquet or JSON lines.")
     if not format_of(path):
-        raise SettingsError(f"--data {data}: its name does not tell the format; these endings do: "
+        raise SettingsError(f"{option} {data}: its name does not tell the format; these endings do: "
                             f"{', '.join(SUFFIXES)}, and after them {', '.join(PACKED)}")
-    names = [word.strip() for word in columns.split(",")] if columns else []
+    return path
+
+
+def _source(data: str, delimiter: str | None, names: list[str]) -> File:
+    """The file as a source, its spelling found out."""
+    from pydantic import ValidationError
+
+    from conf.explain import explain
+    from tasks.data.sniffing import sniffed
+    from tasks.data.sources.file import File
+
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise SettingsError(f"--columns {columns}: {', '.join(twice)} stands there twice. Each needs its own.")
+        raise SettingsError(f"--columns: {', '.join(twice)} stands there twice. Each needs its own.")
     sign = {"\\t": "\t", "tab": "\t"}.get(delimiter or "", delimiter)
     try:
-        return sniffed(path, delimiter=sign, names=names)
+        return sniffed(_path("--data", data), delimiter=sign, names=names)
     except ValidationError as invalid:
         raise SettingsError(explain(invalid, [("the command line", {})], File)) from None
+
+
+def _names(columns: str | None, target: str) -> list[str]:
+    """The names of the columns, as a,b,c or from a file: one a line, or `name: what it holds` as UCI's files have it.
+
+    A list of attributes leaves out what is to be predicted, which is the last column then.
+    """
+    if not columns or not Path(columns).expanduser().is_file():
+        return [word.strip() for word in columns.split(",")] if columns else []
+    lines = [line.strip() for line in Path(columns).expanduser().read_text(encoding="utf-8").splitlines()]
+    told = [line for line in lines if line and not line.startswith(("|", "#"))]
+    described = [line.partition(":")[0].strip() for line in told if ":" in line]
+    names = described or [word.strip() for line in told for word in line.split(",")]
+    return names if target in names else [*names, target]
 
 
 def _proposed(source: File, wish: Wish) -> Proposal:
@@ -168,7 +196,8 @@ def _facts(proposal: Proposal, plan: Plan) -> dict[str, object]:
     return {"target": proposal.data.target, "task": proposal.data_schema.task, "primary": plan.primary,
             "margin": plan.margin.model_dump(exclude_none=True), "rows": proposal.rows.model_dump(),
             "split": proposal.data.split.model_dump(mode="json"), "ignored": proposal.ignored,
-            "columns": {note.name: note.declared.kind for note in proposal.columns}, "suspects": proposal.suspects,
+            "columns": {note.name: note.declared.kind for note in proposal.columns},
+            "leaks": [leak.model_dump() for leak in proposal.leaks],
             "uneven": proposal.uneven, "expectations": len(proposal.data.expectations),
             "slices": [part.column for part in plan.slices]}
 
@@ -192,6 +221,5 @@ def _told(proposal: Proposal, plan: Plan) -> list[str]:
          f"{', '.join(part.column for part in plan.slices) or 'none that the rows can show'}")]
     if proposal.uneven:
         told.append(f"Look: {proposal.uneven}.")
-    if proposal.suspects:
-        told.append(f"Look at {', '.join(proposal.suspects)}: tells the answer alone. Is it known when one predicts?")
+    told += [f"May leak ({leak.sure}): {leak.saw}. To mend it: {leak.remedy}" for leak in proposal.leaks]
     return told

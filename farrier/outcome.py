@@ -38,6 +38,9 @@ def show(outcome: Outcome, *, json: bool, waited_s: float | None = None) -> None
         console.print(_table(each, metric))
         console.print(_decision(each, outcome.summary, metric), highlight=False, soft_wrap=True)
         console.print()
+    for leak in outcome.prepared.leaks if outcome.prepared else ():
+        console.print(f"may leak ({leak.sure}): {leak.saw}. To mend it: {leak.remedy}", style="yellow", markup=False,
+                      highlight=False, soft_wrap=True)
     _closing(outcome, console, waited_s)
 
 

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
+from pydantic import Field
 
 from tasks.data.casting import as_kind, blurred
 from tasks.data.preparation import RESERVED
 from tasks.data.schema import MOSTLY, kind_of, task_of
 from tasks.data.settings import ColumnSettings, DataSettings
 from tasks.data.sources import AnySource
-from tasks.data.splitting import AnySplit, GroupSplit, HashSplit, TimeSplit
+from tasks.data.splitting import AnySplit, GivenSplit, GroupSplit, HashSplit, TimeSplit
 from tasks.errors import DataError, SettingsError
 from tasks.records import OUTPUTS, Record, TaskKind
 
 MANY = 200  # categories: beyond, most are too rare to learn anything from
 SMALL = 1000  # rows: below, a larger share must be kept for the test
-ALONE = 0.9999  # a correlation with the answer that no honest feature has
-REPEATED = 10  # rows for each value, before it is more than chance that all have one answer
+ORIGIN = "source_file"  # the column that says which file a row came from, where a test file is named
+SIGNS = (".", "*", ";", ":")
 _DATES = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%m-%Y", "%Y%m%d")
 SPELLINGS = tuple(date + clock for date in _DATES for clock in ("", " %H:%M", " %H:%M:%S"))
 
@@ -31,6 +32,7 @@ class Wish(Record):
     task: TaskKind | None = None
     time: str | None = None
     group: str | None = None
+    test: str | None = Field(None, description="the name of a published test file, among the source's files")
 
 
 def look(raw: pd.DataFrame, source: AnySource, wish: Wish) -> DataSettings:
@@ -41,17 +43,36 @@ def look(raw: pd.DataFrame, source: AnySource, wish: Wish) -> DataSettings:
     """
     for name in filter(None, (wish.target, wish.time, wish.group)):
         _must_be_there(name, raw)
-    task = _task(raw[wish.target], wish)
+    sign = to_strip(raw[wish.target])
+    bare = raw[wish.target].map(lambda value: value.strip(sign) if sign and isinstance(value, str) else value)
+    task = _task(bare, wish)
     ignored = tuple(left_out(raw, wish))
     kept = [name for name in raw.columns if name not in {wish.target, *ignored}]
     columns = {name: _declared(raw[name], wish) for name in kept}
+    columns |= {wish.target: ColumnSettings(strip=sign)} if sign else {}
     return DataSettings(source=source, target=wish.target, task=task, columns=columns, ignore=ignored,
                         split=_split(wish, columns, raw))
 
 
+def to_strip(values: pd.Series) -> str:
+    """The sign that tells some labels from others only by standing at their end, as the dot of `yes.` beside `yes`.
+
+    >>> to_strip(pd.Series(["no", "yes", "no.", "yes."])), to_strip(pd.Series(["St.", "Ave"]))
+    ('.', '')
+    """
+    if pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
+        return ""
+    labels = {value for value in values.dropna().unique() if isinstance(value, str)}
+    for sign in SIGNS:
+        signed = {label for label in labels if label.strip(sign) != label}
+        if signed and all(label.strip(sign) in labels for label in signed):
+            return sign
+    return ""
+
+
 def left_out(raw: pd.DataFrame, wish: Wish) -> dict[str, str]:
     """The columns that no model can use, each with the reason."""
-    needed = {wish.target, wish.time, wish.group}
+    needed = {wish.target, wish.time, wish.group, *((ORIGIN,) if wish.test else ())}
     found = ((name, _useless(raw[name])) for name in raw.columns if name not in needed)
     return {name: reason for name, reason in found if reason}
 
@@ -93,7 +114,7 @@ def _task(target: pd.Series, wish: Wish) -> TaskKind:
 
 def _declared(values: pd.Series, wish: Wish) -> ColumnSettings:
     """The kind of a column, with the spelling of its times where they are not ISO 8601."""
-    if values.name == wish.group:
+    if values.name == wish.group or (wish.test and values.name == ORIGIN):
         return ColumnSettings(kind="identifier")  # a model must not learn who it is
     kind, spelling = kind_of(str(values.name), values), None
     if kind in ("category", "identifier") and (spelling := _spelling(values.dropna())):
@@ -114,6 +135,8 @@ def _spelling(present: pd.Series) -> str | None:
 
 def _split(wish: Wish, columns: Mapping[str, ColumnSettings], raw: pd.DataFrame) -> AnySplit:
     test = 0.3 if len(raw) < SMALL else 0.25
+    if wish.test:
+        return GivenSplit(column=ORIGIN, tests=(wish.test,), validation=0.2)
     if wish.time:
         ordered = pd.api.types.is_numeric_dtype(raw[wish.time].dtype)  # a running number is an order too
         if wish.time not in columns or not (ordered or columns[wish.time].kind in ("time", "number")):
@@ -122,13 +145,3 @@ def _split(wish: Wish, columns: Mapping[str, ColumnSettings], raw: pd.DataFrame)
         return TimeSplit(column=wish.time, validation=0.2, test=test)
     return GroupSplit(column=wish.group, validation=0.2, test=test) if wish.group else HashSplit(
         validation=0.2, test=test)
-
-
-def suspects(kept: pd.DataFrame, target: str, features: Iterable[str]) -> Iterator[str]:
-    """The features that tell the answer alone: often they are known only after it, and leak it into training."""
-    for name in features:
-        if kept[name].dtype.kind == "f" and kept[target].dtype.kind == "f":
-            if abs(kept[name].corr(kept[target])) > ALONE:
-                yield name
-        elif kept[name].nunique() <= len(kept) / REPEATED and kept.groupby(name)[target].nunique().max() == 1:
-            yield name

@@ -12,14 +12,14 @@ import pandas as pd
 from pydantic import Field
 
 from tasks.data.evidence import evidence, share
-from tasks.data.looking import Wish, left_out, look, suspects
+from tasks.data.looking import Wish, left_out, look
 from tasks.data.preparation import load, prepare
 from tasks.data.settings import ColumnSettings, DataSettings, Expectation
 from tasks.data.sources import AnySource
 from tasks.data.splitting import AnySplit
 from tasks.data.tables import read
 from tasks.errors import DataError
-from tasks.records import Artifact, Column, Json, PreparedData, Record, Rows, Schema
+from tasks.records import Artifact, Column, Json, Leak, PreparedData, Record, Rows, Schema
 from tasks.store import Store
 
 WIDE = 100  # columns: beyond, a suite would take longer than it is worth and nobody would read it
@@ -54,7 +54,7 @@ class Proposal(Record):
     target_evidence: str
     columns: tuple[ColumnNote, ...]
     ignored: dict[str, str]
-    suspects: tuple[str, ...]
+    leaks: tuple[Leak, ...] = ()
     parts: dict[str, tuple[Part, ...]]
     uneven: str = Field("", description="how far a split by time lands from the shares that were asked, and why")
 
@@ -74,7 +74,7 @@ def propose(source: AnySource, wish: Wish, snapshot: Artifact, store: Store) -> 
         data=settings, data_schema=schema, rows=prepared.rows, target_evidence=_of_target(raw, schema),
         columns=tuple(_note(raw, name, declared) for name, declared in settings.columns.items()),
         ignored=left_out(raw, wish), parts=_parts(load(prepared.test, store), schema),
-        suspects=tuple(suspects(kept, schema.target.name, [column.name for column in schema.features])),
+        leaks=prepared.leaks,
         uneven=uneven(prepared.rows, settings.split, raw[wish.time].nunique()) if wish.time else "")
 
 

@@ -168,7 +168,7 @@ def test_words_that_name_nothing_are_refused(projects: Path, tmp_path: Path, mon
 
 @pytest.mark.parametrize(("given", "said"), [
     ({"delimiter": "::"}, "delimiter = '::'.* one character"),
-    ({"columns": "a,a"}, "--columns a,a: a stands there twice"),
+    ({"columns": "a,a"}, "--columns: a stands there twice"),
 ])
 def test_options_that_cannot_be_are_refused(projects: Path, tmp_path: Path, given: dict[str, Any], said: str) -> None:
     (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
@@ -190,3 +190,40 @@ def test_real_rows_without_a_header(projects: Path, store: Store, real_data: Pat
     assert prepared.data_schema.task == "binary"
     assert prepared.rows.quarantine == 0
     assert {column.kind for column in prepared.data_schema.features} == {"number", "category"}
+
+
+NAMES = """| a comment
+>50K, <=50K.
+
+age: continuous.
+plan: basic, family, premium.
+"""
+
+
+def test_names_and_a_test_file_as_they_are_published(projects: Path, frame: pd.DataFrame, tmp_path: Path,
+                                                     store: Store) -> None:
+    """As the Adult set comes: names without the answer's, no header, and labels that end in a dot in the test file."""
+    rows = frame[["age", "plan", "churned"]]
+    rows.head(300).to_csv(tmp_path / "train.csv", header=False, index=False)
+    rows.tail(100).assign(churned=rows["churned"] + ".").to_csv(tmp_path / "test.csv", header=False, index=False)
+    (tmp_path / "set.names").write_text(NAMES)
+    new("shop", data=str(tmp_path / "train.csv"), target="churned", test=str(tmp_path / "test.csv"),
+        columns=str(tmp_path / "set.names"))
+    settings = load("shop").data
+    prepared = prepare(collect(settings, store), settings, store)
+    assert (prepared.rows.test, prepared.rows.quarantine) == (100, 0)
+    assert prepared.data_schema.classes == ("no", "yes")
+    assert [column.name for column in prepared.data_schema.features] == ["age", "plan"]
+
+
+def test_what_may_leak_is_told_and_written(projects: Path, frame: pd.DataFrame, tmp_path: Path,
+                                           capsys: pytest.CaptureFixture[str]) -> None:
+    told = frame.assign(left=frame["churned"].map({"yes": "gone", "no": "stays"}))
+    new("churn", data=str(written(told, tmp_path / "rows.csv")), target="churned")
+    assert "May leak (certain): 'left' alone takes away" in capsys.readouterr().out
+    assert "# may leak (certain): 'left' alone" in (projects / "churn.yaml").read_text()
+
+
+def test_two_ways_to_split_are_refused(projects: Path) -> None:
+    with pytest.raises(SettingsError, match="choose one"):
+        new("shop", data="a.csv", target="y", test="b.csv", time="day")

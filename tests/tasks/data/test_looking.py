@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tasks.data.looking import MANY, Wish, left_out, look, suspects
+from tasks.data.looking import MANY, Wish, left_out, look
 from tasks.data.sources import Synthetic
 from tasks.errors import DataError, SettingsError
 
@@ -100,9 +100,3 @@ def test_what_cannot_be_is_refused(wish: dict[str, str], words: str) -> None:
 def test_words_that_name_no_such_column_are_refused(wish: dict[str, str], words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         looked(**wish)
-
-
-def test_a_feature_that_tells_the_answer_alone_is_suspect() -> None:
-    kept = FRAME.assign(copy=FRAME["label"].str.upper(), double=FRAME["size"] * 2)
-    assert list(suspects(kept, "label", ["copy", "kind", "size"])) == ["copy"]
-    assert list(suspects(kept, "size", ["double", "copy"])) == ["double"]

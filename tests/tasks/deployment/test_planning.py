@@ -23,7 +23,7 @@ def proposal(test: int, parts: dict[str, dict[str, int]], task: Any = "binary") 
     columns = tuple(Column(name=name, kind="category", dtype="string", categories=tuple(values))
                     for name, values in parts.items() if name != "y")
     return Proposal(
-        data=DataSettings(source=Synthetic(), target="y"), target_evidence="", columns=(), ignored={}, suspects=(),
+        data=DataSettings(source=Synthetic(), target="y"), target_evidence="", columns=(), ignored={},
         data_schema=Schema(columns=columns, target=target, task=task),
         rows=Rows(total=test + 2, train=1, validation=1, test=test, quarantine=0),
         parts={name: tuple(Part(value=value, rows=rows) for value, rows in values.items())
