@@ -41,7 +41,7 @@ class Steps:
     """The states and the stages that one run goes through, each once, with the seconds since it was asked for."""
 
     def __init__(self) -> None:
-        self.state = ""
+        self.state = "scheduled"  # what was just asked for is: that is no news
         self.stages = 0
 
     def lines(self, seconds: float, state: str, stages: Sequence[str]) -> Iterator[str]:
