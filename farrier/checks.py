@@ -138,8 +138,9 @@ def _outboxes() -> Iterator[Finding]:
 
     for box in outboxes():
         if waiting := box.waiting():
-            yield Finding("outbox", fine=False, found=f"{len(waiting)} entries wait to be delivered in {box.folder}",
-                          mend="start the MLflow server that they are meant for; the next run delivers them")
+            server = box.server or "an MLflow server"
+            yield Finding("outbox", fine=False, found=f"{len(waiting)} entries wait for {server}, in {box.folder}",
+                          mend="start that server; the next run delivers them")
         if refused := box.refused():
             yield Finding("outbox", fine=False, found=f"MLflow refused {len(refused)} entries, such as {refused[0]}",
                           mend=f"read why in {refused[0].with_suffix('.txt')}; when that is mended, remove them: "

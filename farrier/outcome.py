@@ -16,6 +16,8 @@ from tasks.calling import command
 from tasks.records import Measurement
 from tasks.report import sentences, words
 
+WIDE = 120  # columns: in a narrower terminal a verdict has no room beside the numbers
+
 if TYPE_CHECKING:
     from conf.settings import Settings
     from flows.chronicle import Outcome
@@ -35,7 +37,7 @@ def show(outcome: Outcome, *, json: bool, waited_s: float | None = None) -> None
     console = Console(width=None if Console().is_terminal else 160)
     metric = outcome.trained.champion.primary if outcome.trained else ""
     for each in outcome.deployed:
-        console.print(_table(each, metric))
+        _print_candidates(each, metric, console)
         console.print(_decision(each, outcome.summary, metric), highlight=False, soft_wrap=True)
         console.print()
     for leak in outcome.prepared.leaks if outcome.prepared else ():
@@ -61,27 +63,46 @@ def show_plan(settings: Settings, *, json: bool) -> int:
     return 0
 
 
-def _table(each: Deployed, metric: str) -> Table:
-    story = each.story
+def _print_candidates(each: Deployed, metric: str, console: Console) -> None:
+    """The table of a target's candidates; where the terminal is narrow, the verdicts stand under it."""
+    narrow = console.width < WIDE
+    console.print(_table(each, metric, narrow=narrow))
+    if narrow:
+        for name, verdict in _verdicts(each, metric).items():
+            console.print(f"{name:<16} {verdict}", highlight=False, markup=False, soft_wrap=True)
+        console.print()
+
+
+def _table(each: Deployed, metric: str, *, narrow: bool) -> Table:
+    story, verdicts = each.story, _verdicts(each, metric)
     title = f"{story.name}: {words.name_of(story.scenario)}, {story.threads} thread(s)"
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
     for name in ("candidate", f"{metric},\nvalidation"):
         table.add_column(name, no_wrap=True)
-    for name in ("p50", "p99", "rows/s,\nbatched", "cpu s/1,000", "size"):
+    for name in ("p50", "p99", "rows/s,\nbatched", "size", *(() if narrow else ("cpu s/1,000",))):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict")
+    if not narrow:
+        table.add_column("verdict")
+    shown = len(table.columns)
     for row in sorted(story.measured, key=lambda row: row.cpu_s_per_1000.value):
-        table.add_row(*_cells(row, metric), sentences.fate(story, row.candidate, metric),
+        table.add_row(*(*_cells(row, metric), verdicts[row.candidate])[:shown],
                       style="bold green" if story.release and story.release.candidate == row.candidate else "")
     for failed in story.failed:
-        table.add_row(failed.name, "", "", "", "", "", "", failed.reason.splitlines()[0][:80], style="dim")
+        table.add_row(*(failed.name, "", "", "", "", "", "", verdicts[failed.name])[:shown], style="dim")
     return table
+
+
+def _verdicts(each: Deployed, metric: str) -> dict[str, str]:
+    """What became of each candidate, the cheapest first."""
+    measured = sorted(each.story.measured, key=lambda row: row.cpu_s_per_1000.value)
+    return {row.candidate: sentences.fate(each.story, row.candidate, metric) for row in measured} | {
+        failed.name: failed.reason.splitlines()[0][:80] for failed in each.story.failed}
 
 
 def _cells(row: Measurement, metric: str) -> tuple[str, ...]:
     return (row.candidate, words.quality(row.quality, metric), words.milliseconds(row.latency_p50_ms.value),
             words.milliseconds(row.latency_p99_ms.value), f"{row.throughput_per_s.value:,.0f}",
-            words.number(row.cpu_s_per_1000.value), words.size(row.size_bytes))
+            words.size(row.size_bytes), words.number(row.cpu_s_per_1000.value))
 
 
 def _decision(each: Deployed, summary: Summary, metric: str) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from serving.package import MANIFEST, PROFILE
+from tasks.calling import as_called
 from tasks.data.features import typed
 from tasks.monitoring.drift import compare
 from tasks.monitoring.log import MARK, window
@@ -72,8 +73,9 @@ def told(finding: Finding) -> str:
     """The finding in Markdown: whose rows, since when, and every question that was asked."""
     head = f"## {finding.project} for {finding.target}, v{finding.version}\n\n"
     if finding.drift is None:
-        return (f"{head}{finding.rows:,} rows of this release are logged, and {finding.least_rows:,} are needed to say "
-                f"anything. To log some: `farrier predict {finding.project} FILE --target {finding.target} --log`\n")
+        return head + as_called(
+            f"{finding.rows:,} rows of this release are logged, and {finding.least_rows:,} are needed to say anything. "
+            f"To log some: `farrier predict {finding.project} FILE --target {finding.target} --log`\n")
     asked = f"Asked from {finding.first:%Y-%m-%d %H:%M} to {finding.last:%Y-%m-%d %H:%M} UTC."
     return f"{head}{asked}\n\n{as_markdown(finding.drift)}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -73,3 +74,16 @@ def test_the_table_says_which_rows_and_what_kind_of_calls_its_numbers_are_of(tol
 def test_mlflow_is_told_of_commands_as_they_are_called() -> None:
     entry = release_refused(Run(key="k", project="shop"), "cpu-tiny", WAY_OUT)
     assert entry.tags["farrier.reason"] == WAY_OUT.replace(": farrier", ": .venv/bin/farrier")
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_every_verdict_is_read_in_any_terminal(width: int, told: Callable[..., str], monkeypatch: pytest.MonkeyPatch,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    """A terminal that is not wide enough has the verdicts under the table, and no line of it is cut."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", told(begun_s=-60)).splitlines()
+    assert any("linear-keep" in line and line.rstrip().endswith("released v1") for line in lines)
+    row = next(line for line in lines if "µs" in line or " ms" in line)
+    assert len(row.rstrip()) <= width
+    assert "…" not in row
