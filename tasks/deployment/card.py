@@ -89,7 +89,7 @@ def _limits(facts: Facts) -> Iterator[str]:
            f"on {facts['parity']['rows']:,} rows (allowed: {facts['parity']['tolerance']:.2g}).")
     yield from (f"- {c['name']}: {c['outcome']} (drop at most {c['drop']['high']:.4g}, margin {c['margin']:.4g})."
                 for c in facts["verdict"]["slices"] if c["outcome"] != "pass")
-    yield "- Latency was measured on the machine above; another gives other numbers, which `--measure` of `farrier verify` shows."
+    yield "- Latency was measured on the machine above; another gives others, as `--measure` of `farrier verify` shows."
 
 
 def _origin(facts: Facts) -> Iterator[str]:
