@@ -19,8 +19,6 @@ from tasks.store import held
 from tasks.tracking import Tracking
 from tests.flows.leaving import runs_of
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 
 @flow
 def anything() -> None:

@@ -18,7 +18,7 @@ from tests.flows.conftest import PROJECT, Farrier, Started, orphans, releases, r
 from tests.flows.leaving import FAILING, FAMILIES, RECIPES, TARGETS, runs_of
 
 __all__ = ["orphans", "settle"]
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 TARGET = TARGETS[0]
 
 

@@ -12,7 +12,7 @@ import pytest
 from tasks.store import CHECKOUT
 from tests.flows.conftest import steps
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 OWN = ((["unshare", "--map-root-user", "--mount"], "whoever may make a user namespace"),
        (["unshare", "--mount"], "whoever is root"))
 # A file system that only this script sees, and that goes with it: too small for a run at first, then large enough.

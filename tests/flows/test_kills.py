@@ -22,7 +22,7 @@ from tests.flows.conftest import (
 )
 from tests.flows.leaving import FAILING, FAMILIES, RECIPES, TARGETS
 
-pytestmark = [pytest.mark.xdist_group("own servers"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 TARGET = TARGETS[0]
 ONE_AT_A_TIME = ("-o", "orchestration.workers=1")  # so that what is finished when a line is read is known to the step
 MOMENTS = [

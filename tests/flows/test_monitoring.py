@@ -70,7 +70,6 @@ def test_an_entry_holds_each_value_under_a_name_that_mlflow_takes(live: Release)
     assert Tracking().outbox.waiting() == []
 
 
-@pytest.mark.xdist_group("own servers")
 def test_drift_is_found_kept_published_and_tracked(live: Release, mixed: PreparedData, shelf: Store) -> None:
     log(live, mixed, shelf, older=60.0)
     done = farrier("monitor", "shop", "--json")

@@ -31,7 +31,7 @@ from tests.conftest import customers
 from tests.flows.conftest import Farrier, releases, runs, steps
 from tests.flows.leaving import FAILING, FAMILIES, LEFT, RECIPES, REFUSED, TARGETS, UNMEASURED, left, runs_of
 
-pytestmark = [pytest.mark.xdist_group("runs"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 MADE = {"collect", "prepare", *(f"train {family}" for family in FAMILIES), "champion",
         *(f"optimize {recipe}" for recipe in (*RECIPES, FAILING)),
         *(f"{step} {target}" for step in ("measure", "select") for target in TARGETS)}

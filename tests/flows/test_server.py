@@ -16,7 +16,7 @@ import pytest
 from tasks.store import CHECKOUT
 from tests.flows.conftest import orphans, settle
 
-pytestmark = [pytest.mark.xdist_group("own servers"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 USER = """
 from flows.server import prefect_server
 with prefect_server() as url:

@@ -15,7 +15,7 @@ from farrier.schedule import schedule
 from tasks.errors import SettingsError
 from tests.flows.conftest import PROJECT, Farrier, Started, orphans, runs, settle
 
-pytestmark = [pytest.mark.xdist_group("worker"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 DECLARED = [{"name": "often", "every_s": 15}, {"name": "at-night", "cron": "0 3 * * *"}]
 
 
