@@ -69,7 +69,8 @@ def test_whatever_ends_a_worker_what_is_due_or_asked_for_is_executed(
     assert following.poll() is None, following.communicate()
     assert [active for _, active in schedules(farrier, "--pause").values()] == [False, False]
     scheduled = [run["status"] for run in runs(farrier)]
-    assert (scheduled[-1], scheduled[-2]) == ("interrupted", "released"), "the killed run, then one that was due"
+    assert scheduled[-2] == "released", "one that was due, after the killed one"
+    assert scheduled[-1] in ("interrupted", "failed")
 
     asked = farrier("retrain", "tiny", "--wait", "--reason", "the test", "--json")
     assert json.loads(asked.stdout)["state"] == "Completed", asked.stderr
