@@ -32,7 +32,7 @@ test: setup
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-cache
-	.venv/bin/pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=90
+	.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=90
 
 lock:
 	UV_FIND_LINKS=$(PIP_FIND_LINKS) .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header \

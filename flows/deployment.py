@@ -20,6 +20,7 @@ from flows.recording import (
 )
 from flows.run import Run
 from flows.training import Trained
+from tasks.deployment.certification import UNBOUNDED
 from tasks.deployment.gate import Certified
 from tasks.deployment.hardware import machine_digest
 from tasks.deployment.packaging import Lineage
@@ -242,8 +243,6 @@ def _missed(verdict: Verdict) -> tuple[Miss, ...]:
 
 def _why(verdict: Verdict) -> str:
     held = [c for c in (verdict.overall, *verdict.slices) if c.outcome != "pass" and not c.advisory]
-    return "; ".join(f"{c.name} is {c.outcome}: the drop in {c.metric} may be {c.drop.high:.4f}, the margin is "
-                     f"{c.margin:.4f}" + (f", {c.rows_needed} rows would decide" if c.rows_needed else "")
-                     for c in held)
-
-
+    return "; ".join(f"{c.name} is {c.outcome}: the drop in {c.metric} may be "
+                     f"{'anything' if c.drop.high >= UNBOUNDED else f'{c.drop.high:.4f}'}, the margin is {c.margin:.4f}"
+                     + (f", {c.rows_needed} rows would decide" if c.rows_needed else "") for c in held)

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from flows.deployment import never_released, outcomes_of
+from flows.deployment import _why, never_released, outcomes_of
+from tasks.deployment.certification import UNBOUNDED
 from tasks.deployment.releasing import release
 from tasks.deployment.runtimes import RUNTIMES, Runtime
 from tasks.deployment.selection import Selection
 from tasks.deployment.target import Target
-from tasks.records import Budgets, Miss
+from tasks.records import Budgets, Miss, Verdict
 from tasks.report import sentences
 from tasks.report.story import TargetStory
 from tasks.store import Store
@@ -41,3 +42,13 @@ def test_the_gates_word_is_each_candidates_own(pack_one: Callable[..., Any]) -> 
     assert told == {"int8": "certification: inconclusive", "linear-keep": "released", "tied": "fits",
                     "big": "size_bytes"}
     assert outcomes_of(story(misses=misses, tried=(stopped,)))["int8"] == "certification: inconclusive"
+
+
+def test_a_drop_that_too_few_rows_leave_open_is_told_without_its_number(pack_one: Callable[..., Any]) -> None:
+    overall = pack_one().verdict.overall
+    drop = overall.drop.model_copy(update={"low": -UNBOUNDED, "high": UNBOUNDED})
+    open_ = overall.model_copy(update={"name": "plan=basic", "outcome": "inconclusive", "drop": drop,
+                                       "rows_needed": 100})
+    told = _why(Verdict(candidate="keep", outcome="inconclusive", overall=overall, slices=(open_,)))
+    assert told == ("plan=basic is inconclusive: the drop in accuracy may be anything, the margin is 0.0200, "
+                    "100 rows would decide")

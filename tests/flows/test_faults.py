@@ -2,154 +2,126 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
-from prefect.client.orchestration import SyncPrefectClient
+from filelock import FileLock
 
 from tasks.addresses import free_port
 from tasks.store import finished
-from tasks.tracking import Tracking, embedded_uri
+from tasks.tracking import Tracking
 from tests.conftest import MlflowServer
-from tests.flows.conftest import PROJECT, Farrier, until
+from tests.flows.conftest import PROJECT, Farrier, Started, orphans, releases, runs, settle, until
+from tests.flows.leaving import FAILING, FAMILIES, RECIPES, TARGETS, runs_of
 
-pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]
-Started = Callable[..., subprocess.Popen[str]]
-
-
-def orphans(home: Path) -> list[str]:
-    """Processes that carry this home in their environment: what a run started and left."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"FARRIER_HOME={home}\0".encode() in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_text().replace("\0", " "))
-        except (FileNotFoundError, PermissionError, ProcessLookupError):
-            continue
-    return found
-
-
-def settle(home: Path) -> None:
-    """Wait until what was killed took its children along."""
-    deadline = time.monotonic() + 20
-    while orphans(home) and time.monotonic() < deadline:
-        time.sleep(0.1)
-
-
-def leftovers(home: Path) -> list[Path]:
-    return [path for path in home.rglob(".*") if path.name.startswith((".scratch", ".unfinished"))]
-
-
-def releases(farrier: Farrier, project: str = "tiny") -> list[dict]:
-    return json.loads(farrier("releases", project, "--history", "--json").stdout)
-
-
-def still_open(home: Path, server: str) -> list[str]:
-    """The runs that MLflow or Prefect show as running."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FARRIER_HOME", str(home))
-        client = Tracking(embedded_uri()).client
-    experiment = client.get_experiment_by_name("tiny").experiment_id
-    with SyncPrefectClient(server) as prefect:
-        flows = prefect.read_flow_runs(limit=200)
-    return [*(run.info.run_name for run in client.search_runs([experiment], "attributes.status = 'RUNNING'")),
-            *(flow.name for flow in flows if flow.state is not None and flow.state.is_running())]
-
-
-def test_a_kill_in_each_stage_costs_only_the_step_at_work(
-    farrier: Farrier, started: Started, home: Path, server: str
-) -> None:
-    for words in ("data: 2 steps", "train linear: done", "optimize linear: done", "select cpu-single-core: done"):
-        process = started("run", "tiny")
-        until(process, words)
-        process.kill()
-        process.communicate()
-        settle(home)
-        assert not orphans(home), words
-    done = farrier("run", "tiny", "--json")
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome["reused"] >= 2 + 4 + 3
-    assert len(releases(farrier)) == 1
-    statuses = [run["status"] for run in json.loads(farrier("runs", "tiny", "--json").stdout)]
-    assert statuses == ["released", *["interrupted"] * 4]
-    assert not leftovers(home)
-    assert not still_open(home, server)
-
-
-def test_ctrl_c_stops_cleanly_and_the_next_run_goes_on(farrier: Farrier, started: Started, home: Path) -> None:
-    process = started("run", "tiny", "-o", "training.seed=1")
-    until(process, "train constant: done")
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "Traceback" not in said
-    settle(home)
-    assert not orphans(home)
-    assert not leftovers(home)
-    outcome = json.loads(farrier("run", "tiny", "-o", "training.seed=1", "--json").stdout)
-    assert outcome["reused"] >= 3, "the data stage and the constant were finished"
+__all__ = ["orphans", "settle"]
+pytestmark = pytest.mark.timeout(900)
+TARGET = TARGETS[0]
 
 
 def test_two_runs_at_once_leave_one_release(farrier: Farrier, started: Started) -> None:
-    before = len(releases(farrier))
-    both = [started("run", "tiny", "-o", "training.seed=2") for _ in range(2)]
+    both = [started("run", "tiny") for _ in range(2)]
     said = [process.communicate(timeout=400)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert any("waiting" in text for text in said)
-    assert len(releases(farrier)) == before + 1
+    assert len(releases(farrier)) == 1
 
 
-def test_mlflow_that_never_answers_blocks_the_release_and_loses_nothing(
-    farrier: Farrier, home: Path, mlflow_server: MlflowServer
+def waiting(home: Path) -> list[Path]:
+    """What the outboxes still hold."""
+    return finished(home / "state" / "outbox", "*/*.json")
+
+
+def eventually(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 200
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert true()
+
+
+def test_mlflow_may_be_lost_at_any_moment(
+    farrier: Farrier, started: Started, home: Path, mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Away from the start; gone in the middle; gone when a release is announced and its pointer has not moved."""
     before, port = releases(farrier), free_port()
-    uri = {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{port}"}
-    away = farrier("run", "tiny", "-o", "training.seed=3", **uri)
+    url = f"http://127.0.0.1:{port}"
+    words, at = ("run", "tiny", "-o", "deployment.margin.drop=0.25"), {"MLFLOW_TRACKING_URI": url}  # another release
+    monkeypatch.setenv("FARRIER_HOME", str(home))
+    tracking = Tracking(url)
+
+    away = farrier(*words, **at)
     assert away.returncode == 1
-    assert f"MLflow at http://127.0.0.1:{port} does not answer, so nothing is released" in away.stderr
-    assert releases(farrier) == before
-    waiting = finished(home / "state" / "outbox", "*/*.json")
-    assert len(waiting) > 10
-    with mlflow_server(port):
-        back = farrier("run", "tiny", "-o", "training.seed=3", "--json", **uri)
-    assert back.returncode == 0, back.stderr
-    assert not finished(home / "state" / "outbox", "*/*.json"), "what waited was delivered"
-    assert len(releases(farrier)) == len(before) + 1
+    assert f"MLflow at {url} does not answer, so nothing is released" in away.stderr
+    assert len(waiting(home)) > 10
 
-
-def test_mlflow_that_goes_away_in_the_middle_blocks_the_release(
-    farrier: Farrier, started: Started, mlflow_server: MlflowServer
-) -> None:
-    before, port = releases(farrier), free_port()
     with mlflow_server(port):
-        process = started("run", "tiny", "-o", "training.seed=4", MLFLOW_TRACKING_URI=f"http://127.0.0.1:{port}")
-        until(process, "train linear: done")
+        process = started(*words, **at)
+        until(process, "train linear")
     _, said = process.communicate(timeout=400)
     assert process.returncode == 1, said
     assert "nothing is released" in said
+    assert waiting(home)
     assert releases(farrier) == before
 
+    with FileLock(home / "releases" / "tiny" / ".lock"), mlflow_server(port):  # a release waits for the lock
+        known = keys(home)
+        process = started(*words, **at)
+        eventually(lambda: keys(home) - known)
+        (key,) = keys(home) - known
+        eventually(lambda: runs_of(tracking, f"{key}/release") and not waiting(home))
+        assert registered(tracking)
+        assert releases(farrier) == before
+    _, said = process.communicate(timeout=400)
+    assert process.returncode == 0, said
+    assert [release["version"] for release in releases(farrier)] == [1, 2]
+    assert waiting(home), "that the pointer moved is not told yet"
 
-@pytest.mark.parametrize(("name", "content", "words"), [
-    ("empty", "", "is empty"),
-    ("one-class", "a,target\n" + "".join(f"{n},yes\n" for n in range(50)), "yes"),
-    ("vanished", "a,other\n1,2\n3,4\n", "target"),
-])
-def test_a_source_that_will_not_do_is_said_in_a_line(
-    farrier: Farrier, home: Path, name: str, content: str, words: str
-) -> None:
-    file = home / f"{name}.csv"
-    file.write_text(content)
+    with mlflow_server(port):
+        back = farrier(*words, **at)
+        assert back.returncode == 0, back.stderr
+        assert not waiting(home), "what waited was delivered"
+        assert len(releases(farrier)) == len(before) + 1
+        told(tracking, home, farrier)
+
+
+def keys(home: Path) -> set[str]:
+    """Of every run that began."""
+    return {summary.parent.name for summary in finished(home / "state" / "runs" / "tiny", "*/summary.json")}
+
+
+def registered(tracking: Tracking) -> list:
+    return tracking.client.search_model_versions("name = 'tiny'")
+
+
+def told(tracking: Tracking, home: Path, farrier: Farrier) -> None:
+    """MLflow knows every run from its start to its end, one version of the package, and that it is served."""
+    listed = runs(farrier)[:4]
+    assert [run["status"] for run in listed] == ["released", "released", "failed", "failed"]
+    whole = {"pipeline": 1, "stage": 4, "model": len(FAMILIES), "candidate": len(RECIPES) + 1}
+    for run in listed:
+        kinds = [one.data.tags["farrier.kind"] for one in runs_of(tracking, run["key"])]
+        assert {kind: kinds.count(kind) for kind in whole} == whole, run["key"]
+        statuses = {one.data.tags["farrier.key"].removeprefix(run["key"]): one.info.status
+                    for one in runs_of(tracking, run["key"])}
+        assert "RUNNING" not in statuses.values(), statuses
+        assert statuses[""] == ("FINISHED" if run["status"] == "released" else "FAILED")
+        assert statuses[f"/candidate/{FAILING}"] == "FAILED"
+    (version,) = registered(tracking)
+    served = listed[0]["releases"][0]
+    assert version.tags["farrier.package"] == served["package"]["sha256"]
+    champion = tracking.client.get_model_version_by_alias("tiny", f"champion-{TARGET}")
+    assert (champion.version, champion.tags["farrier.version"]) == (version.version, str(served["version"]))
+
+
+def test_a_source_that_will_not_do_is_said_in_a_line(farrier: Farrier, home: Path) -> None:
+    file = home / "vanished.csv"
+    file.write_text("a,other\n1,2\n3,4\n")
     project = {**PROJECT, "data": {"source": {"kind": "file", "path": str(file)}}}
-    (home / "projects" / f"{name}.yaml").write_text(yaml.safe_dump(project))
-    done = farrier("run", name)
+    (home / "projects" / "vanished.yaml").write_text(yaml.safe_dump(project))
+    done = farrier("run", "vanished")
     assert done.returncode == 1
-    assert words in done.stderr
+    assert "column 'target' is named in conf and is not in the source" in done.stderr
     assert "Traceback" not in done.stderr

@@ -26,6 +26,7 @@ from tasks.monitoring.watching import Finding
 from tasks.records import ColumnDrift, Drift, PreparedData, Release
 from tasks.store import CHECKOUT, Store, state
 from tasks.tracking import Tracking
+from tests.flows.leaving import MONITORED, left
 
 
 @pytest.fixture
@@ -69,7 +70,6 @@ def test_an_entry_holds_each_value_under_a_name_that_mlflow_takes(live: Release)
     assert Tracking().outbox.waiting() == []
 
 
-@pytest.mark.xdist_group("server")
 def test_drift_is_found_kept_published_and_tracked(live: Release, mixed: PreparedData, shelf: Store) -> None:
     log(live, mixed, shelf, older=60.0)
     done = farrier("monitor", "shop", "--json")
@@ -79,12 +79,13 @@ def test_drift_is_found_kept_published_and_tracked(live: Release, mixed: Prepare
     assert {one["column"] for one in found["drift"]["columns"] if one["drifted"]} == {"age"}
     assert sorted(file.suffix for file in state("monitoring", "shop", "cpu-server").iterdir()) == [
         ".json", ".md", ".svg"]
-    client = Tracking(load_settings("shop").tracking.uri).client
+    tracking = Tracking(load_settings("shop").tracking.uri)
+    client = tracking.client
     (run,) = client.search_runs([client.get_experiment_by_name("shop").experiment_id])
     assert run.info.run_name == "monitoring cpu-server"
     assert run.data.metrics["drifted"] == 1.0
-    assert {file.path for file in client.list_artifacts(run.info.run_id, "monitoring")} == {
-        "monitoring/drift.md", "monitoring/drift.svg"}
+    values = {f"{one['column']}/{one['statistic']}" for one in found["drift"]["columns"]}
+    assert left(tracking, run) == MONITORED._replace(metrics=MONITORED.metrics | values)
     assert published() == ["monitoring"]
 
 

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import shlex
 import shutil
 import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import pandas as pd
 import pytest
+import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import ArtifactFilter
 
+from farrier.app import _explained
+from farrier.run import run as run_command
+from tasks.errors import FarrierError
+from tasks.store import sha256_of
 from tasks.tracking import Tracking, embedded_uri
-from tests.flows.conftest import PROJECT, Farrier
+from tests.conftest import customers
+from tests.flows.conftest import Farrier, releases, runs, steps
+from tests.flows.leaving import FAILING, FAMILIES, LEFT, RECIPES, REFUSED, TARGETS, UNMEASURED, left, runs_of
 
-pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]
-
-FAMILIES = [family["kind"] for family in PROJECT["training"]["families"]]
-RECIPES = [recipe["name"] for recipe in PROJECT["optimization"]["recipes"]]
-TARGETS = list(PROJECT["targets"])
+pytestmark = pytest.mark.timeout(900)
+MADE = {"collect", "prepare", *(f"train {family}" for family in FAMILIES), "champion",
+        *(f"optimize {recipe}" for recipe in (*RECIPES, FAILING)),
+        *(f"{step} {target}" for step in ("measure", "select") for target in TARGETS)}
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +50,43 @@ def outcome(first: subprocess.CompletedProcess[str]) -> dict:
     return json.loads(first.stdout)
 
 
+class Printed(NamedTuple):
+    """What a run said to a person, and how it is listed."""
+
+    text: str
+    summary: dict
+
+    def next(self) -> dict[str, list[str]]:
+        """The commands under `Next:`, by what each is for."""
+        lines = self.text.partition("\nNext:\n")[2].splitlines()
+        return {purpose: shlex.split(words) for purpose, words in (re.split(r" {2,}", line.strip()) for line in lines)}
+
+
+AsPrinted = Any
+
+
+@pytest.fixture(scope="module")
+def as_printed(environment: dict[str, str], home: Path) -> AsPrinted:
+    """Executes words as they stand, where the command that printed them was executed."""
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(words, env=environment, cwd=home, check=False, capture_output=True, text=True,
+                              timeout=400)
+    return call
+
+
+@pytest.fixture(scope="module")
+def second(outcome: dict, as_printed: AsPrinted, farrier: Farrier) -> Printed:
+    """The same run again, by the installed command, from another folder, for a person."""
+    done = as_printed(str(Path(sys.executable).with_name("farrier")), "run", "tiny")
+    assert done.returncode == 0, done.stderr
+    return Printed(done.stdout, runs(farrier)[0])
+
+
 @pytest.fixture(scope="module")
 def tracking(outcome: dict, home: Path) -> Tracking:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FARRIER_HOME", str(home))
         return Tracking(embedded_uri())
-
-
-def runs_of(tracking: Tracking, key: str) -> list:
-    experiment = tracking.client.get_experiment_by_name("tiny").experiment_id
-    return [run for run in tracking.client.search_runs([experiment], max_results=500)
-            if run.data.tags["farrier.key"].startswith(key)]
 
 
 def pipeline_of(tracking: Tracking, key: str) -> Any:
@@ -64,24 +100,16 @@ def test_a_run_releases_and_writes_its_report(outcome: dict) -> None:
     assert "<html" in Path(outcome["report"]).read_text(encoding="utf-8")
 
 
-def test_what_is_printed_as_the_next_command_works(outcome: dict, farrier: Farrier) -> None:
-    rows = Path(outcome["report"]).with_name("rows.csv")
-    asked = farrier("predict", "tiny", str(rows), "--target", TARGETS[0], "--json")
-    assert asked.returncode == 0, asked.stderr
-    assert "target" not in rows.read_text().splitlines()[0].split(",")
-
-
 def test_mlflow_holds_every_stage_model_candidate_measurement_and_release(outcome: dict, tracking: Tracking) -> None:
     runs = runs_of(tracking, outcome["key"])
     kinds = Counter(run.data.tags["farrier.kind"] for run in runs)
-    assert kinds == {"pipeline": 1, "stage": 4, "model": len(FAMILIES), "candidate": len(RECIPES),
+    assert kinds == {"pipeline": 1, "stage": 4, "model": len(FAMILIES), "candidate": len(RECIPES) + 1,
                      "measurement": len(RECIPES) * len(TARGETS), "release": len(TARGETS)}
     by_key = {run.data.tags["farrier.key"].removeprefix(outcome["key"]): run for run in runs}
     assert {f"/{stage}" for stage in ("data", "training", "optimization", "deployment")} <= set(by_key)
     assert {f"/model/{family}" for family in FAMILIES} <= set(by_key)
     assert {f"/candidate/{recipe}" for recipe in RECIPES} <= set(by_key)
     for key, run in by_key.items():
-        assert run.info.status == "FINISHED", key
         if key:
             parent = key.rpartition("/")[0] if key.count("/") == 1 else STAGE_OF[key.split("/")[1]]
             assert run.data.tags["mlflow.parentRunId"] == by_key[parent].info.run_id, key
@@ -90,83 +118,9 @@ def test_mlflow_holds_every_stage_model_candidate_measurement_and_release(outcom
 STAGE_OF = {"model": "/training", "candidate": "/optimization", "target": "/deployment", "release": "/deployment"}
 
 
-def trio(*names: str) -> set[str]:
-    """A metric with its interval."""
-    return {f"{name}{end}" for name in names for end in ("", "_low", "_high")}
-
-
-TAGS = {"key", "kind"}
-FLOW = {"flow_run", "flow_run_url"}
-RESULT = {"sha256", "reused"}
-OF_CANDIDATE = {"candidate", "recipe", "parent", "family"}
-SETS = {"snapshot", "train", "validation", "test"}
-QUALITIES = trio("accuracy", "balanced_accuracy", "brier", "f1", "log_loss", "roc_auc")
-MEASURED = {*trio("quality", "latency_p50_ms", "latency_p99_ms", "throughput_per_s", "cpu_s_per_1000"),
-            "memory_bytes", "size_bytes", "graph_bytes"}
-FITTED = {"family", "seed", "threads", "trials"}
-HYPER_PARAMETERS = {"constant": set(), "linear": {"strength"}, "forest": {"features", "leaf"}}
-
-
-class Left(NamedTuple):
-    """What one run leaves in MLflow: no more, no less."""
-
-    params: set[str] = set()
-    metrics: set[str] = set()
-    tags: set[str] = set()
-    files: set[str] = set()
-    datasets: set[str] = set()
-    models: int = 0
-
-
-LEFT = {
-    "": Left({"profile", "targets"}, {"seconds", "released", "refused", "reused"},
-             TAGS | FLOW | {"status", "commit", "settings", "run"}, {"settings.yaml", "report.html"}),
-    "/data": Left({"source", "split", "salt", "target", "task"},
-                  {f"rows_{part}" for part in ("total", "train", "validation", "test", "quarantine")},
-                  TAGS | FLOW | RESULT | {"stage"},
-                  {f"data/{name}" for name in ("expectations.json", "profile.json", "quarantine.parquet", "schema.json",
-                                               "summary.md")}, SETS),
-    "/training": Left({"families", "primary"}, trio("accuracy"), TAGS | FLOW | {"stage", "champion"},
-                      {"training/summary.md"}, SETS),
-    "/optimization": Left(set(), {"candidates", "failed"}, TAGS | FLOW | {"stage"}, {"optimization/summary.md"}, SETS),
-    "/deployment": Left(set(), {"released", "refused"}, TAGS | FLOW | {"stage"}, {"deployment/summary.md"}),
-    **{f"/model/{family}": Left(FITTED | HYPER_PARAMETERS[family], QUALITIES | {"size_bytes"},
-                                TAGS | RESULT | {"stage", "family", "champion"}, {"model/answers.npy"}, models=1)
-       for family in FAMILIES},
-    **{f"/candidate/{recipe}": Left({"recipe", "start"}, trio("quality") | {"parity", "size_bytes"},
-                                    TAGS | RESULT | OF_CANDIDATE | {"stage"},
-                                    {"candidate/recipe.json", "candidate/answers.npy"}, models=1)
-       for recipe in RECIPES},
-    **{f"/target/{target}/{recipe}": Left({"candidate", "target", "scenario"}, MEASURED | {"accuracy"},
-                                          TAGS | RESULT | OF_CANDIDATE | {"stage", "target", "evidence", "outcome",
-                                                                          "machine"}, {"measurement/measurement.json"})
-       for target in TARGETS for recipe in RECIPES},
-    **{f"/release/{target}": Left({"candidate", "target", "package"},
-                                  MEASURED | {"margin", "certified_drop", "certified_drop_bound"},
-                                  TAGS | RESULT | OF_CANDIDATE | FLOW | {"target", "data", "commit", "settings",
-                                                                         "verdict", "evidence", "version"},
-                                  {f"release/{name}" for name in ("card.md", "manifest.json", "verdict.json",
-                                                                  "confusion.svg", "confusion.json")}, SETS, models=1)
-       for target in TARGETS},
-}
-
-
 def test_each_run_leaves_in_mlflow_what_the_table_says(outcome: dict, tracking: Tracking) -> None:
     assert {run.data.tags["farrier.key"].removeprefix(outcome["key"]): left(tracking, run)
             for run in runs_of(tracking, outcome["key"])} == LEFT
-
-
-def left(tracking: Tracking, run: Any) -> Left:
-    return Left(
-        set(run.data.params), set(run.data.metrics),
-        {name.removeprefix("farrier.") for name, value in run.data.tags.items() if value and "farrier." in name},
-        set(files(tracking, run.info.run_id)), {one.dataset.name for one in run.inputs.dataset_inputs},
-        len(run.outputs.model_outputs))
-
-
-def files(tracking: Tracking, run: str, folder: str | None = None) -> Iterator[str]:
-    for file in tracking.client.list_artifacts(run, folder):
-        yield from files(tracking, run, file.path) if file.is_dir else [file.path]
 
 
 def test_datasets_carry_the_whole_digest(outcome: dict, tracking: Tracking) -> None:
@@ -227,57 +181,192 @@ def test_prefect_shows_the_stages_and_an_artifact_for_each(outcome: dict, server
 
 
 def test_a_second_run_reuses_everything_and_releases_nothing_twice(
-    outcome: dict, farrier: Farrier, tracking: Tracking
+    outcome: dict, second: Printed, farrier: Farrier, tracking: Tracking
 ) -> None:
-    again = farrier("run", "tiny", "--json")
-    assert again.returncode == 0, again.stderr
-    second = json.loads(again.stdout)
-    assert (second["made"], second["reused"]) == (0, outcome["made"])
-    assert second["releases"] == outcome["releases"]
-    history = json.loads(farrier("releases", "tiny", "--history", "--json").stdout)
-    assert len(history) == len(TARGETS)
+    assert (second.summary["made"], second.summary["reused"]) == (0, outcome["made"])
+    assert second.summary["releases"] == outcome["releases"]
+    assert len(releases(farrier)) == len(TARGETS)
     assert len(tracking.client.search_model_versions("name = 'tiny'")) == len(TARGETS)
 
 
-def test_a_reused_result_links_to_the_run_that_made_it(outcome: dict, farrier: Farrier, tracking: Tracking) -> None:
-    second = json.loads(farrier("run", "tiny", "--json").stdout)
+def test_a_reused_result_links_to_the_run_that_made_it(outcome: dict, second: Printed, tracking: Tracking) -> None:
     makers = {run.info.run_id for run in runs_of(tracking, outcome["key"])}
-    reused = [run for run in runs_of(tracking, second["key"]) if run.data.tags.get("farrier.reused") == "true"]
+    reused = [run for run in runs_of(tracking, second.summary["key"]) if run.data.tags.get("farrier.reused") == "true"]
     assert len(reused) >= len(FAMILIES) + len(RECIPES)
     assert {run.data.tags["farrier.made_by"] for run in reused} <= makers
 
 
-def test_only_one_stage_is_repeated_where_that_is_asked(outcome: dict, farrier: Farrier) -> None:
-    done = farrier("run", "tiny", "--only", "training", "--json")
+def test_a_run_ends_with_the_candidates_the_decision_and_where_the_report_is(
+    outcome: dict, second: Printed, home: Path
+) -> None:
+    (release,), lines = outcome["releases"], second.text.splitlines()
+    assert lines[0].startswith(f"{TARGETS[0]}: ")
+    assert re.findall(r"accuracy|p50|p99|rows/s|cpu s/1,000|size|verdict", lines[2]) == [
+        "accuracy", "p50", "p99", "rows/s", "cpu s/1,000", "size", "verdict"]
+    verdicts = {line.split()[0]: line for line in lines[4:4 + len(RECIPES)]}
+    assert set(verdicts) == set(RECIPES)
+    assert [name for name, line in verdicts.items() if line.rstrip().endswith("released v1")] == [release["candidate"]]
+    assert re.search(rf"^released: v1, {release['candidate']}; Passed: on \d+ test rows ", second.text, re.MULTILINE)
+    assert re.search(rf"^tiny: released in \d+ s; 0 results made, {outcome['made']} reused$", second.text, re.MULTILINE)
+    (report,) = re.findall(r"^report  (.+)$", second.text, re.MULTILINE)
+    assert str(home / report) == second.summary["report"]
+    assert "<html" in (home / report).read_text(encoding="utf-8")
+
+
+def test_what_is_printed_as_the_next_commands_works(second: Printed, as_printed: AsPrinted, home: Path) -> None:
+    following = second.next()
+    assert list(following) == ["browse the experiments", "predict", "use your own data"]
+    browse, predict = following["browse the experiments"], following["predict"]
+    assert browse[1:] == ["ui"]
+    assert "Ctrl-C" in as_printed(*browse, "--help").stdout
+    asked = as_printed(*predict)
+    assert asked.returncode == 0, asked.stderr
+    rows = pd.read_csv(home / predict[3])
+    assert "target" not in rows
+    assert len(pd.read_csv(io.StringIO(asked.stdout))) == len(rows) > 0
+
+
+@pytest.fixture(scope="module")
+def own(second: Printed, as_printed: AsPrinted, home: Path, farrier: Farrier) -> Printed:
+    """Rows of one's own, from a file to a release, by the commands that each step prints for the next.
+
+    The file holds words, missing values and a time; what is to be predicted is a number. A slice must hold.
+    """
+    rows = customers(2000, seed=7).drop(columns="churned")
+    leaning = 2 * rows["age"].fillna(50) + 40 * (rows["plan"] == "basic")
+    rows.assign(cost=(leaning + rows["spent"].rank() % 7).round(2)).to_csv(home / "rows.csv", index=False)
+    place = {"NAME": "own", "FILE": "rows.csv", "COLUMN": "cost"}
+    written = as_printed(*(place.get(word, word) for word in second.next()["use your own data"]), "--time", "joined")
+    assert written.returncode == 0, written.stderr
+    file = home / "projects" / "own.yaml"
+    project = yaml.safe_load(file.read_text())
+    assert (project["data"]["task"], project["data"]["split"]["kind"]) == ("regression", "time")
+    project["training"] |= {"families": [{"kind": "linear"}, {"kind": "constant"}], "trials": 1}
+    project["optimization"] = {"recipes": [{"name": "keep", "chain": [{"kind": "keep"}]}]}
+    project["deployment"] |= {"slices": [{"column": "plan", "margin": {"relative": 0.2}}],
+                              "measurement": {"rounds": 2, "seconds": 0.01, "warm_up": 2}}
+    file.write_text(yaml.safe_dump(project | {"targets": {"cpu-single-core": {"budgets": {"latency_p99_ms": None}}}}))
+    (run,) = re.findall(r"^Next: (.+)$", written.stdout, re.MULTILINE)
+    done = as_printed(*shlex.split(run))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Printed(done.stdout, runs(farrier, "own")[0])
+
+
+def test_rows_of_ones_own_are_certified_slice_by_slice(own: Printed, farrier: Farrier) -> None:
+    (release,) = own.summary["releases"]
+    slices = {part["name"]: part["outcome"] for part in release["verdict"]["slices"] if not part["advisory"]}
+    assert slices == dict.fromkeys(("plan=basic", "plan=family", "plan=premium"), "pass")
+    asked = farrier("report", "own")
+    report = Path(asked.stdout.strip()).read_text(encoding="utf-8")
+    assert asked.stdout.strip() == own.summary["report"]
+    assert all(name in report for name in slices)
+
+
+def test_the_residuals_of_a_number_are_in_mlflow_and_in_the_report(own: Printed, tracking: Tracking) -> None:
+    (release,) = runs_of(tracking, f"{own.summary['key']}/release", "own")
+    (stage,) = runs_of(tracking, f"{own.summary['key']}/data", "own")
+    certificate = json.loads(mlflow_text(tracking, release, "release/verdict.json"))
+    assert {part["name"] for part in certificate["slices"]} == {"plan=basic", "plan=family", "plan=premium"}
+    shown = json.loads(mlflow_text(tracking, release, "release/residuals.json"))
+    assert len(shown["residuals"]) == stage.data.metrics["rows_test"] > 0
+    assert "<svg" in mlflow_text(tracking, release, "release/residuals.svg")
+    assert "esidual" in Path(own.summary["report"]).read_text(encoding="utf-8")
+
+
+def test_rows_of_ones_own_are_answered_as_printed(own: Printed, as_printed: AsPrinted, home: Path) -> None:
+    predict = own.next()["predict"]
+    rows = pd.read_csv(home / predict[3])
+    assert "cost" not in rows
+    assert rows.isna().to_numpy().any(), "some values are missing"
+    asked = as_printed(*predict)
+    assert asked.returncode == 0, asked.stderr
+    answered = pd.read_csv(io.StringIO(asked.stdout))["prediction"]
+    assert len(answered) == len(rows)
+    assert answered.between(30, 300).all()
+
+
+ODD = "20000101-000000-odd"
+
+
+@pytest.fixture(scope="module")
+def alone(outcome: dict, farrier: Farrier, home: Path) -> Printed:
+    """A run of one stage, under another profile, in a home with a run's summary that cannot be read."""
+    odd = home / "state" / "runs" / "tiny" / ODD
+    odd.mkdir()
+    (odd / "summary.json").write_text('{"key": "of another version"}')
+    listed = farrier("runs", "tiny", "--json")
+    assert str(odd) in listed.stderr
+    assert outcome["key"] in {run["key"] for run in json.loads(listed.stdout)}
+    done = farrier("run", "tiny", "--only", "training", "--profile", "ci", "--json")
+    shutil.rmtree(odd)
     assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result["status"] == "finished"
-    assert (result["made"], result["reused"]) == (len(FAMILIES) + 1, 2)
-    assert not result["releases"]
+    return Printed(done.stderr, json.loads(done.stdout))
 
 
-def test_no_candidate_within_budget_keeps_the_old_release(outcome: dict, farrier: Farrier) -> None:
-    done = farrier("run", "tiny", "-o", f"targets.{TARGETS[0]}.budgets.size_bytes=10", "--json")
+def test_only_one_stage_is_repeated_where_that_is_asked(alone: Printed) -> None:
+    assert alone.summary["status"] == "finished"
+    assert (alone.summary["made"], alone.summary["reused"]) == (len(FAMILIES) + 1, 2)
+    assert steps(alone.text)["reused"] == {"collect", "prepare"}
+    assert not alone.summary["releases"]
+
+
+def test_a_summary_that_cannot_be_read_is_named_and_blocks_nothing(alone: Printed) -> None:
+    assert ODD in alone.text
+
+
+def test_mlflow_shows_the_profile_that_was_chosen(outcome: dict, alone: Printed, tracking: Tracking) -> None:
+    assert pipeline_of(tracking, outcome["key"]).data.params["profile"] == "local"
+    assert pipeline_of(tracking, alone.summary["key"]).data.params["profile"] == "ci"
+
+
+@pytest.fixture(scope="module")
+def refused(outcome: dict, farrier: Farrier) -> Printed:
+    """A run on a target that affords no candidate, and on one whose runtime can open none."""
+    done = farrier("run", "tiny", "-o", f"targets.{TARGETS[0]}.budgets.size_bytes=10",
+                   "-o", "targets.cpu-tiny={runtime: {kind: torch}}")
     assert done.returncode == 3, done.stderr
-    (refusal,) = json.loads(done.stdout)["refusals"]
+    return Printed(done.stdout, runs(farrier)[0])
+
+
+def test_no_candidate_within_budget_keeps_the_old_release(outcome: dict, refused: Printed, farrier: Farrier) -> None:
+    refusal = refused.summary["refusals"][0]
     assert refusal["nearest"] in RECIPES
     assert any(miss["what"] == "size_bytes" and miss["allowed"] == 10 for miss in refusal["misses"])
     (standing,) = json.loads(farrier("releases", "tiny", "--json").stdout)
     assert standing["version"] == outcome["releases"][0]["version"]
 
 
+def test_a_refusal_is_printed_with_its_reason_and_no_release_to_predict_with(refused: Printed) -> None:
+    assert refused.text.count("\nnot released: ") == 2
+    for refusal in refused.summary["refusals"]:
+        assert refusal["reason"] in refused.text
+    assert refused.text.count("on cpu-tiny: ") == len(RECIPES), "each row says why it was not measured"
+    assert list(refused.next()) == ["browse the experiments", "use your own data"]
+
+
+def test_mlflow_keeps_why_a_candidate_was_not_measured(refused: Printed, tracking: Tracking) -> None:
+    failed = runs_of(tracking, f"{refused.summary['key']}/target/cpu-tiny/")
+    assert [left(tracking, run) for run in failed] == [UNMEASURED] * len(RECIPES)
+    assert all(run.data.tags["farrier.reason"].startswith("on cpu-tiny: ") for run in failed)
+
+
 @pytest.mark.parametrize(("option", "words"), [
     ("training.trails=3", "Did you mean trials?"),
     ("optimization.recipes=[{name: x, start: linear, chain: [{kind: prune}]}]", "prune"),
-    ("optimization.recipes=[{name: x, start: mlp, chain: [{kind: keep}]}]", "mlp"),
+    ("optimization.recipes=[{name: x, start: boosting, chain: [{kind: keep}]}]", "boosting"),
     ("optimization.recipes=[{name: x, start: linear, chain: [{kind: distill, student: cnn}]}]", "input 'rows'"),
 ])
-def test_what_cannot_be_is_refused_before_any_work(farrier: Farrier, option: str, words: str) -> None:
-    done = farrier("run", "tiny", "-o", option)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert "stage" not in done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_cannot_be_is_refused_before_any_work(
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    option: str, words: str,
+) -> None:
+    monkeypatch.setenv("FARRIER_PROJECTS", environment["FARRIER_PROJECTS"])
+    monkeypatch.setenv("FARRIER_HOME", str(tmp_path))
+    with pytest.raises(FarrierError) as mistake:
+        run_command("tiny", option=(option,))
+    assert _explained(mistake.value) == 2
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.iterdir()), "nothing was begun"
 
 
 def test_runs_and_report_tell_of_it(outcome: dict, farrier: Farrier) -> None:
@@ -288,41 +377,39 @@ def test_runs_and_report_tell_of_it(outcome: dict, farrier: Farrier) -> None:
     assert (missing.returncode, "has a report" in missing.stderr) == (1, True)
 
 
-def test_the_alias_stands_for_what_is_served_whatever_runs_and_rollbacks_do(
-    outcome: dict, farrier: Farrier, tracking: Tracking, tmp_path: Path
-) -> None:
-    def champion() -> str:
-        return tracking.client.get_model_version_by_alias("tiny", f"champion-{TARGETS[0]}").tags["farrier.version"]
-
-    stranger = tmp_path / "stranger.pem"
-    stranger.write_bytes(Ed25519PrivateKey.generate().public_key().public_bytes(
-        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    untrusted = f"deployment.trusted_keys=[{stranger}]"
-    for words, code, version in (
-        (("run", "tiny", "-o", "training.seed=9"), 0, "2"),
-        (("releases", "rollback", "tiny", "--yes"), 0, "1"),
-        (("run", "tiny", "-o", "training.seed=9"), 3, "1"),  # it was withdrawn
-        (("run", "tiny", "-o", "training.seed=10", "-o", untrusted), 1, "1"),  # it could not be proven
-    ):
-        done = farrier(*words)
-        assert (done.returncode, champion()) == (code, version), (words, done.stderr)
+PATTERNS = ("*/*.npy", "*/*.onnx", "*/*.parquet", "*/*.skops", "*/*.safetensors")
 
 
-@pytest.mark.parametrize("pattern", ["*/*.npy", "*/*.onnx", "*/*.parquet", "packages/*/manifest.json"])
 def test_what_is_corrupted_in_the_store_is_named_not_used_and_rebuilt(
-    outcome: dict, farrier: Farrier, home: Path, pattern: str
+    outcome: dict, farrier: Farrier, home: Path
 ) -> None:
-    files = list((home / "store").glob(pattern))
-    for file in files:
-        sound = file.read_bytes()
-        file.write_bytes(bytes([sound[0] ^ 128]) + sound[1:])
+    damaged = [file for pattern in PATTERNS for file in (home / "store").glob(pattern)]
+    for file in damaged:
+        damage(file)
     again = farrier("run", "tiny", "--json")
     assert again.returncode == 0, again.stderr
-    named = {file.parent if "packages" in pattern else file for file in files}
-    assert any(f"{each} does not have its digest any more" in again.stderr for each in named)
-    assert "rebuilt" in again.stderr
-    assert json.loads(again.stdout)["made"] >= 1
-    assert json.loads(farrier("run", "tiny", "--json").stdout)["made"] == 0
+    named = [file for file in damaged if f"{file} does not have its digest any more" in again.stderr]
+    assert {file.suffix for file in named} == {Path(pattern).suffix for pattern in PATTERNS}
+    assert [file for file in named if sha256_of(file) != file.stem] == [], "rebuilt"
+    assert steps(again.stderr)["made"] >= {"collect", "prepare", *(f"train {family}" for family in FAMILIES),
+                                           *(f"optimize {recipe}" for recipe in RECIPES)}
+
+
+def test_a_corrupted_package_is_named_not_used_and_rebuilt(outcome: dict, farrier: Farrier, home: Path) -> None:
+    files = list((home / "store").glob("packages/*/manifest.json"))
+    for file in files:
+        damage(file)
+    again = farrier("run", "tiny", "--json")
+    assert again.returncode == 0, again.stderr
+    assert any(f"{file.parent} does not have its digest any more" in again.stderr for file in files)
+    (name,) = steps(again.stderr)["made"] - {f"release {TARGETS[0]}"}
+    assert name.startswith("pack "), "what was rebuilt before is whole"
+
+
+def damage(file: Path) -> None:
+    """Flip one bit."""
+    sound = file.read_bytes()
+    file.write_bytes(bytes([sound[0] ^ 128]) + sound[1:])
 
 
 def test_an_error_on_one_target_takes_nothing_from_those_before_it(
@@ -333,7 +420,7 @@ def test_an_error_on_one_target_takes_nothing_from_those_before_it(
     done = farrier("run", "tiny", "-o", "targets.cpu-server={budgets: {latency_p99_ms: null}}")
     in_the_way.unlink()
     assert done.returncode == 1
-    run = json.loads(farrier("runs", "tiny", "--json").stdout)[0]
+    run = runs(farrier)[0]
     assert (run["status"], [release["target"] for release in run["releases"]]) == ("failed", TARGETS)
     assert "cpu-single-core" in Path(run["report"]).read_text(encoding="utf-8")
     (stage,) = runs_of(tracking, f"{run['key']}/deployment")
@@ -341,20 +428,49 @@ def test_an_error_on_one_target_takes_nothing_from_those_before_it(
     assert {run.info.status for run in runs_of(tracking, run["key"])} == {"FAILED", "FINISHED"}
 
 
-def test_a_summary_that_cannot_be_read_is_named_and_blocks_nothing(outcome: dict, farrier: Farrier, home: Path) -> None:
-    odd = home / "state" / "runs" / "tiny" / "20000101-000000-odd"
-    odd.mkdir()
-    (odd / "summary.json").write_text('{"key": "of another version"}')
-    listed = farrier("runs", "tiny", "--json")
-    assert str(odd) in listed.stderr
-    assert outcome["key"] in {run["key"] for run in json.loads(listed.stdout)}
-    done = farrier("run", "tiny", "--only", "data")
+@pytest.fixture(scope="module")
+def later(outcome: dict, farrier: Farrier) -> Printed:
+    """A run from a stage in the middle on: the measurements are other ones, so it releases."""
+    done = farrier("run", "tiny", "--from", "optimization", "--json")
     assert done.returncode == 0, done.stderr
-    assert str(odd) in done.stderr
-    shutil.rmtree(odd)
+    return Printed(done.stderr, json.loads(done.stdout))
 
 
-def test_mlflow_shows_the_profile_that_was_chosen(outcome: dict, farrier: Farrier, tracking: Tracking) -> None:
-    done = json.loads(farrier("run", "tiny", "--only", "data", "--profile", "ci", "--json").stdout)
-    assert pipeline_of(tracking, outcome["key"]).data.params["profile"] == "local"
-    assert pipeline_of(tracking, done["key"]).data.params["profile"] == "ci"
+def test_a_run_from_a_stage_on_repeats_it_and_what_follows(outcome: dict, later: Printed) -> None:
+    (release,) = later.summary["releases"]
+    deployed = {f"{step} {release['candidate']} for {TARGETS[0]}" for step in ("certify", "pack")}
+    earlier = {"collect", "prepare", "champion", *(f"train {family}" for family in FAMILIES)}
+    told = steps(later.text)
+    assert (told["reused"], told["made"] - deployed - {f"release {TARGETS[0]}"}) == (earlier, MADE - earlier)
+    assert deployed <= told["made"]
+    assert (later.summary["reused"], later.summary["made"]) == (len(earlier), len(MADE - earlier) + len(deployed))
+    assert release["version"] > outcome["releases"][0]["version"]
+
+
+def test_the_alias_stands_for_what_is_served_whatever_runs_and_rollbacks_do(
+    later: Printed, farrier: Farrier, tracking: Tracking, tmp_path: Path
+) -> None:
+    def champion() -> int:
+        named = tracking.client.get_model_version_by_alias("tiny", f"champion-{TARGETS[0]}")
+        return int(named.tags["farrier.version"])
+
+    stranger = tmp_path / "stranger.pem"
+    stranger.write_bytes(Ed25519PrivateKey.generate().public_key().public_bytes(
+        Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    newest = later.summary["releases"][0]["version"]
+    assert champion() == newest
+    for words, code in (
+        (("releases", "rollback", "tiny", "--yes"), 0),
+        (("run", "tiny"), 3),  # it was withdrawn
+        (("run", "tiny", "-o", f"deployment.trusted_keys=[{stranger}]"), 1),  # it could not be proven
+    ):
+        done = farrier(*words)
+        assert (done.returncode, champion()) == (code, newest - 1), (words, done.stderr)
+
+
+def test_mlflow_keeps_why_a_release_was_refused(later: Printed, farrier: Farrier, tracking: Tracking) -> None:
+    withdrawn = runs(farrier)[0]
+    (run,) = runs_of(tracking, f"{withdrawn['key']}/release")
+    assert withdrawn["status"] == "refused"
+    assert left(tracking, run) == REFUSED
+    assert "which was rolled back" in run.data.tags["farrier.reason"]

@@ -1,20 +1,29 @@
-"""A worker that is stopped takes its run along; what a killed one leaves behind does not hold up the next."""
+"""Runs that nobody starts by hand: when they are due or asked for, a worker executes them; a killed one is no harm."""
 
 from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.flows.conftest import Farrier
-from tests.flows.test_faults import orphans, settle
+from farrier.schedule import schedule
+from tasks.errors import SettingsError
+from tests.flows.conftest import PROJECT, Farrier, Started, orphans, runs, settle
 
-pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
+DECLARED = [{"name": "often", "every_s": 15}, {"name": "at-night", "cron": "0 3 * * *"}]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def declared(environment: dict[str, str]) -> None:
+    """The project's file says when it is to be run."""
+    file = Path(environment["FARRIER_PROJECTS"]) / "tiny.yaml"
+    file.write_text(yaml.safe_dump({**PROJECT, "schedules": DECLARED}, sort_keys=False))
 
 
 def artifacts(home: Path) -> set[Path]:
@@ -23,21 +32,31 @@ def artifacts(home: Path) -> set[Path]:
 
 def until_a_run_trains(home: Path, known: set[Path]) -> None:
     """Wait for the first new artifacts of a run."""
-    deadline = time.monotonic() + 240
-    while artifacts(home) <= known and time.monotonic() < deadline:
+    eventually(lambda: artifacts(home) > known)
+
+
+def eventually(true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 300
+    while not true() and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert artifacts(home) > known
+    assert true()
 
 
-def test_whatever_ends_a_worker_the_next_run_is_executed(
-    farrier: Farrier, started: Callable[..., subprocess.Popen[str]], home: Path
+def schedules(farrier: Farrier, *words: str) -> dict[str, tuple[str, bool]]:
+    done = farrier("schedule", "tiny", *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return {one["name"]: (one["when"], one["active"]) for one in json.loads(done.stdout)}
+
+
+def test_whatever_ends_a_worker_what_is_due_or_asked_for_is_executed(
+    farrier: Farrier, started: Started, home: Path
 ) -> None:
     killed = started("worker", "--json")
     assert killed.stdout
     told = json.loads(killed.stdout.readline())
     assert (told["pool"], told["pid"]) == ("farrier", killed.pid)
     assert farrier("worker").returncode == 1, "one worker a home"
-    asked = json.loads(farrier("retrain", "tiny", "--json").stdout)
+    lost = json.loads(farrier("retrain", "tiny", "--json").stdout)
     until_a_run_trains(home, set())
     killed.kill()
     killed.communicate()
@@ -45,9 +64,17 @@ def test_whatever_ends_a_worker_the_next_run_is_executed(
     assert orphans(home) == []
 
     following = started("worker")
-    done = farrier("retrain", "tiny", "--wait", "--json")
-    assert json.loads(done.stdout)["state"] == "Completed", done.stderr
-    assert json.loads(done.stdout)["flow_run"] != asked["flow_run"]
+    assert schedules(farrier) == {"often": ("every 0:00:15", True), "at-night": ("cron 0 3 * * * (UTC)", True)}
+    eventually(lambda: following.poll() is not None or [run for run in runs(farrier) if run["releases"]])
+    assert following.poll() is None, following.communicate()
+    assert [active for _, active in schedules(farrier, "--pause").values()] == [False, False]
+    scheduled = [run["status"] for run in runs(farrier)]
+    assert scheduled[-2] == "released", "one that was due, after the killed one"
+    assert scheduled[-1] in ("interrupted", "failed")
+
+    asked = farrier("retrain", "tiny", "--wait", "--reason", "the test", "--json")
+    assert json.loads(asked.stdout)["state"] == "Completed", asked.stderr
+    assert json.loads(asked.stdout)["flow_run"] != lost["flow_run"]
     known = artifacts(home)
     farrier("retrain", "tiny", "-o", "training.seed=5")
     until_a_run_trains(home, known)
@@ -57,7 +84,37 @@ def test_whatever_ends_a_worker_the_next_run_is_executed(
     assert orphans(home) == []
 
 
-def test_waiting_without_a_worker_says_so(started: Callable[..., subprocess.Popen[str]]) -> None:
+def test_a_worker_executes_what_is_due_once_and_stops(farrier: Farrier, home: Path) -> None:
+    before = len(runs(farrier))
+    assert farrier("retrain", "tiny").returncode == 0
+    done = farrier("worker", "--once")
+    assert done.returncode == 0, done.stderr
+    assert [run["status"] for run in runs(farrier)[: -before]] == ["released"]
+    assert orphans(home) == []
+
+
+def test_schedules_that_were_held_go_on(farrier: Farrier) -> None:
+    held = schedules(farrier, "--pause")
+    assert schedules(farrier, "--resume") == {name: (when, True) for name, (when, _) in held.items()}
+
+
+def test_applying_a_schedule_again_changes_nothing_and_removing_forgets_it(farrier: Farrier) -> None:
+    for _ in range(2):
+        assert schedules(farrier, "--cron", "0 4 * * *") == {"cron": ("cron 0 4 * * * (UTC)", True)}
+    assert schedules(farrier, "--remove") == {}
+
+
+@pytest.mark.parametrize("words", [{"every": "soon"}, {"every": "1s"}, {"cron": "at noon"},
+                                   {"cron": "x", "every": "1h"}])
+def test_a_schedule_that_makes_no_sense_is_refused(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, words: dict[str, str]
+) -> None:
+    monkeypatch.setenv("FARRIER_PROJECTS", environment["FARRIER_PROJECTS"])
+    with pytest.raises(SettingsError):  # before any server is asked
+        schedule("tiny", cron=words.get("cron"), every=words.get("every"))
+
+
+def test_waiting_without_a_worker_says_so(started: Started) -> None:
     waiting = started("retrain", "tiny", "--wait")
     assert waiting.stderr
     assert "worker" in waiting.stderr.readline()
