@@ -18,5 +18,6 @@ def collect(settings: DataSettings, store: Store) -> Artifact:
     with store.scratch() as folder:
         path = settings.source.collect(folder)
         if pq.read_metadata(path).num_rows == 0:
-            raise DataError(f"source {settings.source.canonical()} gave no rows. Point it at a file that has some.")
+            raise DataError(f"the source has names of columns and no rows: {settings.source.canonical()}. Point it at "
+                            f"a file that has some.")
         return store.put(path)

@@ -30,7 +30,7 @@ def sniffed(path: str, *, delimiter: str | None = None, names: Sequence[str] = (
     if format_of(path) != "csv":
         return told
     head = _head(path)
-    encoding = "utf-8" if _decoded(head, "utf-8") is not None else "cp1252"
+    encoding = _encoding(head)
     lines = (_decoded(head, encoding) or "").splitlines()[:LINES]
     found = delimiter or _delimiter(lines)
     fields = [field.strip() for row in _cut(lines, found) for field in row]
@@ -50,6 +50,17 @@ def format_of(path: str) -> str:
 def _head(path: str) -> bytes:
     with opened(path, "csv") as file:
         return file.read(HEAD_BYTES)
+
+
+def _encoding(head: bytes) -> str:
+    """UTF-16 by its mark, UTF-8 where that fits, else what Windows writes in Western Europe.
+
+    >>> _encoding("a,b".encode("utf-16")), _encoding("ü".encode()), _encoding("ü".encode("latin-1"))
+    ('utf-16', 'utf-8', 'cp1252')
+    """
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    return "utf-8" if _decoded(head, "utf-8") is not None else "cp1252"
 
 
 def _decoded(head: bytes, encoding: str) -> str | None:
