@@ -89,8 +89,8 @@ def deploy(settings: Settings, schedules: Sequence[ScheduleSettings] | None = No
     with redirect_stdout(StringIO()):  # Prefect tells people of it; ours is the one voice
         return UUID(str(source.deploy(
             name=settings.project, work_pool_name=POOL, parameters={"project": settings.project}, tags=[POOL],
-            schedules=wanted, build=False, push=False, print_next_steps=False, ignore_warnings=True,
-            concurrency_limit=1)))
+            schedules=wanted, paused=schedules is None and _held(settings.project), build=False, push=False,
+            print_next_steps=False, ignore_warnings=True, concurrency_limit=1)))
 
 
 def clear(worker: str) -> None:
@@ -220,6 +220,14 @@ def _schedules(project: str) -> list[DeploymentSchedule]:
         return list(_found(project).schedules)
     except OrchestrationError:
         return []
+
+
+def _held(project: str) -> bool:
+    """Whether a project's schedules are held; a deployment made again would let them go on."""
+    try:
+        return bool(_found(project).paused)
+    except OrchestrationError:
+        return False
 
 
 def _forget(project: str, standing: Sequence[DeploymentSchedule]) -> None:

@@ -93,8 +93,11 @@ def test_a_worker_executes_what_is_due_once_and_stops(farrier: Farrier, home: Pa
     assert orphans(home) == []
 
 
-def test_schedules_that_were_held_go_on(farrier: Farrier) -> None:
+def test_schedules_that_are_held_stay_so_until_they_are_let_go_on(farrier: Farrier) -> None:
     held = schedules(farrier, "--pause")
+    assert farrier("retrain", "tiny").returncode == 0, "asking for a run is no reason to let them go on"
+    listed = json.loads(farrier("schedule", "--json").stdout)
+    assert {one["name"]: one["active"] for one in listed if one["project"] == "tiny"} == dict.fromkeys(held, False)
     assert schedules(farrier, "--resume") == {name: (when, True) for name, (when, _) in held.items()}
 
 
