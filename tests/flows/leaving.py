@@ -55,7 +55,7 @@ LEFT = {
     "": Left({"profile", "targets"}, {"seconds", "released", "refused", "reused"},
              TAGS | FLOW | {"status", "commit", "settings", "run"}, {"settings.yaml", "report.html"}),
     "/data": Left({"source", "split", "salt", "target", "task"},
-                  {f"rows_{part}" for part in ("total", "train", "validation", "test", "quarantine")},
+                  {"leaks", *(f"rows_{part}" for part in ("total", "train", "validation", "test", "quarantine"))},
                   TAGS | FLOW | RESULT | {"stage"},
                   {f"data/{name}" for name in ("expectations.json", "profile.json", "quarantine.parquet", "schema.json",
                                                "summary.md")}, SETS),

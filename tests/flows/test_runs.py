@@ -201,13 +201,16 @@ def test_a_run_ends_with_the_candidates_the_decision_and_where_the_report_is(
 ) -> None:
     (release,), lines = outcome["releases"], second.text.splitlines()
     assert lines[0].startswith(f"{TARGETS[0]}: ")
-    assert re.findall(r"accuracy|p50|p99|rows/s|cpu s/1,000|size|verdict", lines[2]) == [
-        "accuracy", "p50", "p99", "rows/s", "cpu s/1,000", "size", "verdict"]
-    verdicts = {line.split()[0]: line for line in lines[4:4 + len(RECIPES)]}
+    assert lines[2].split() == ["accuracy,", "rows/s,"]
+    assert re.split(r"  +", lines[3].strip()) == [
+        "candidate", "validation", "p50", "p99", "batched", "size", "cpu s/1,000", "verdict"]
+    verdicts = {line.split()[0]: line for line in lines[5:5 + len(RECIPES)]}
     assert set(verdicts) == set(RECIPES)
     assert [name for name, line in verdicts.items() if line.rstrip().endswith("released v1")] == [release["candidate"]]
-    assert re.search(rf"^released: v1, {release['candidate']}; Passed: on \d+ test rows ", second.text, re.MULTILINE)
-    assert re.search(rf"^tiny: released in \d+ s; 0 results made, {outcome['made']} reused$", second.text, re.MULTILINE)
+    assert re.search(rf"^unchanged: v1, {release['candidate']}, still serves, since .*\. Passed: on \d+ test rows ",
+                     second.text, re.MULTILINE)
+    assert re.search(rf"^tiny: nothing changed in .* s.*; 0 results made, {outcome['made']} reused$", second.text,
+                     re.MULTILINE)
     (report,) = re.findall(r"^report  (.+)$", second.text, re.MULTILINE)
     assert str(home / report) == second.summary["report"]
     assert "<html" in (home / report).read_text(encoding="utf-8")
@@ -337,9 +340,11 @@ def test_no_candidate_within_budget_keeps_the_old_release(outcome: dict, refused
 
 
 def test_a_refusal_is_printed_with_its_reason_and_no_release_to_predict_with(refused: Printed) -> None:
-    assert refused.text.count("\nnot released: ") == 2
-    for refusal in refused.summary["refusals"]:
-        assert refusal["reason"] in refused.text
+    assert refused.text.count("\nnothing released: ") == 2
+    small, apart = refused.summary["refusals"]
+    assert f"The nearest, {small['nearest']}, missed: size" in refused.text
+    assert "Raise the budget or the margin, or add a recipe." in refused.text
+    assert f"The nearest, {apart['nearest']}, missed: measurement none, allowed one on cpu-tiny." in refused.text
     assert refused.text.count("on cpu-tiny: ") == len(RECIPES), "each row says why it was not measured"
     assert list(refused.next()) == ["browse the experiments", "use your own data"]
 
@@ -374,7 +379,7 @@ def test_runs_and_report_tell_of_it(outcome: dict, farrier: Farrier) -> None:
     assert outcome["key"] in {run["key"] for run in listed}
     assert farrier("report", "tiny", "--run", outcome["key"]).stdout.strip() == outcome["report"]
     missing = farrier("report", "nowhere")
-    assert (missing.returncode, "has a report" in missing.stderr) == (1, True)
+    assert (missing.returncode, "there is no project 'nowhere'" in missing.stderr) == (2, True)
 
 
 PATTERNS = ("*/*.npy", "*/*.onnx", "*/*.parquet", "*/*.skops", "*/*.safetensors")

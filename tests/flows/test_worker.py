@@ -64,7 +64,7 @@ def test_whatever_ends_a_worker_what_is_due_or_asked_for_is_executed(
     assert orphans(home) == []
 
     following = started("worker")
-    assert schedules(farrier) == {"often": ("every 0:00:15", True), "at-night": ("cron 0 3 * * * (UTC)", True)}
+    assert schedules(farrier) == {"often": ("every 15 seconds", True), "at-night": ("cron 0 3 * * * (UTC)", True)}
     eventually(lambda: following.poll() is not None or [run for run in runs(farrier) if run["releases"]])
     assert following.poll() is None, following.communicate()
     assert [active for _, active in schedules(farrier, "--pause").values()] == [False, False]
