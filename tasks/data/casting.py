@@ -125,6 +125,8 @@ def _checks(kind: ColumnKind, raw: pd.Series, values: pd.Series, declared: Colum
         yield "is missing", ~present
     if kind == "number":
         yield from _range_checks(values.to_numpy(), declared)
+    if kind == "category":
+        yield "holds a NUL, which no text has", values.str.contains("\0", regex=False, na=False).to_numpy(dtype=bool)
     if kind == "category" and declared.categories is not None:
         yield "is not one of the declared categories", ~missing & ~values.isin(declared.categories).to_numpy()
 

@@ -17,6 +17,7 @@ MOSTLY = 0.95      # a text column is a number or a time when at least this shar
 DISTINCT = 0.9     # and an identifier when more than this share of its values differ
 FEW = 20           # below so many values, all being different says nothing
 MOST_CLASSES = 20  # whole numbers with more distinct values than this are amounts, not classes
+MOST_CATEGORIES = 10_000
 IDENTIFIER = re.compile(r"(^|_|\b)(id|no|index|key|uuid|guid|rownum|row_number)$", re.IGNORECASE)
 
 
@@ -150,6 +151,9 @@ def _refuse_features(schema: Schema, train: pd.DataFrame) -> None:
     if taken := [column.name for column in schema.features if column.name in OUTPUTS]:
         raise DataError(f"column {taken[0]!r} has the name of an answer ({', '.join(OUTPUTS)}). Rename it in the "
                         f"source, add it to data.ignore, or declare it `kind: identifier`.")
+    for column in (c for c in schema.features if len(c.categories) > MOST_CATEGORIES):
+        raise DataError(f"column {column.name!r} has {len(column.categories):,} categories in train: a model would get "
+                        f"a column for each of them. Declare it `kind: identifier`, or put its values in fewer groups.")
     numbers = [c.name for c in schema.features if c.kind == "number" and schema.input == "rows"]
     for name in (name for name in numbers if blurred(train[name])):
         raise DataError(f"column {name!r} has {train[name].nunique()} different values in train, as "

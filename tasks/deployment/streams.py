@@ -28,6 +28,7 @@ SUFFIXES: dict[str, Format] = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".js
                                ".ndjson": "json", ".parquet": "parquet", ".pq": "parquet"}
 PIPE = Path("-")
 CHUNK = 2048
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,22 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, default=str) if isinstance(value, list | dict) else value
+    """A value as a CSV holds it: a text that a spreadsheet would run as a formula is marked as a text.
+
+    >>> _cell("=1+1"), _cell("-5"), _cell("- a note"), _cell([1])
+    ("'=1+1", '-5', "'- a note", '[1]')
+    """
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=str)
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULAS) and not _is_number(value) else value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager

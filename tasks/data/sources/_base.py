@@ -51,9 +51,13 @@ def opened(path: str, format_name: str) -> Iterator[IO[bytes]]:
 
     A connection that breaks stays what it is: that may get better, and whoever retries can tell it apart.
     """
+    before = _stamp(path)
     try:
         with _unpacked(path) as file:
             yield file
+        if _stamp(path) != before:
+            raise DataError(f"{path} changed while it was read: some of its rows are old and some new. Run again when "
+                            f"whoever writes it is done.")
     except (ConnectionError, TimeoutError):
         raise
     except FileNotFoundError as problem:
@@ -64,6 +68,15 @@ def opened(path: str, format_name: str) -> Iterator[IO[bytes]]:
     except UNREADABLE as problem:
         raise DataError(f"{path} cannot be read as {format_name}: {problem}. Mend the file, or the options under "
                         f"data.source.") from problem
+
+
+def _stamp(path: str) -> tuple[int, int] | None:
+    """A local file's size and time of change; None for what lies elsewhere, or is not there."""
+    try:
+        found = Path(path).expanduser().stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 @contextmanager

@@ -147,21 +147,31 @@ class File(Source):
             texts = self._texts(file)
             texts.columns = pd.Index([str(name).strip() if self.strip_spaces else str(name) for name in texts.columns])
             _refuse_twins(texts.columns)
+        if self.header and not self.names and any(_renamed(name, texts.columns) for name in texts.columns):
+            self._refuse_numbered(part)
         return texts.assign(**self._added(part, texts.columns))
 
-    def _texts(self, file: IO[bytes]) -> pd.DataFrame:
+    def _refuse_numbered(self, part: Part) -> None:
+        """Look at the first line as it is: of names that are there twice, the library numbers the second."""
+        with opened(part.path, "csv") as file:
+            _refuse_twins([name.strip() for name in self._texts(file, header=None, nrows=1).iloc[0]])
+
+    def _texts(self, file: IO[bytes], **only: Any) -> pd.DataFrame:
         """Every value as written. Objects: of those alone does the library see that a delimiter ends each line."""
-        usual = "\t" if ".tsv" in self._shown().lower() else ","
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             try:
-                return pd.read_csv(
-                    file, sep=self.delimiter or usual, encoding=self.encoding,
-                    header=0 if self.header else None, names=list(self.names) or None, index_col=False, dtype=object,
-                    na_filter=False, quotechar=self.quote, comment=self.comment, skiprows=self.skip_lines,
-                    skip_blank_lines=self.skip_blank_lines, skipinitialspace=self.strip_spaces).astype(str)
+                texts: pd.DataFrame = pd.read_csv(file, **{**self._options(), **only})
             except pd.errors.ParserWarning:
                 raise ValueError("its lines hold more values than names, and some would be lost") from None
+        return texts.astype(str)
+
+    def _options(self) -> dict[str, Any]:
+        usual = "\t" if ".tsv" in self._shown().lower() else ","
+        return {"sep": self.delimiter or usual, "encoding": self.encoding, "header": 0 if self.header else None,
+                "names": list(self.names) or None, "index_col": False, "dtype": object, "na_filter": False,
+                "quotechar": self.quote, "comment": self.comment, "skiprows": self.skip_lines,
+                "skip_blank_lines": self.skip_blank_lines, "skipinitialspace": self.strip_spaces}
 
     def _as_found(self, texts: pd.Series) -> pd.Series:
         """A column of numbers where every value reads as one, else its text; missing values are None.
@@ -201,6 +211,12 @@ def _flat(rows: pa.Table) -> pa.Table:
     while any(pa.types.is_struct(field.type) for field in rows.schema):
         rows = rows.flatten()
     return rows
+
+
+def _renamed(name: str, names: Iterable[str]) -> bool:
+    """Whether a name may be another column's, numbered."""
+    bare, _, number = name.rpartition(".")
+    return number.isdigit() and bare in names
 
 
 def _refuse_twins(names: Iterable[str]) -> None:

@@ -68,6 +68,15 @@ def test_every_format_in_and_out_gives_the_same_answers(package: Package, tmp_pa
     assert list(rows[0]) == [*ROWS[0], "label", "probability_no", "probability_yes", "error"]
 
 
+def test_a_csv_holds_no_formula(package: Package, tmp_path: Path) -> None:
+    """A spreadsheet would run it; JSON lines hold it as it came."""
+    rows = [{**ROWS[0], "note": "=cmd|' /C calc'!A0"}]
+    predict(package, write(tmp_path / "in.jsonl", rows), tmp_path / "out.csv")
+    assert read(tmp_path / "out.csv")[0]["note"] == "'=cmd|' /C calc'!A0"
+    predict(package, write(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl")
+    assert read(tmp_path / "out.jsonl")[0]["note"] == "=cmd|' /C calc'!A0"
+
+
 def test_a_row_that_cannot_be_read_keeps_the_reason_and_the_others_go_on(package: Package, tmp_path: Path) -> None:
     rows = [dict(ROWS[number % 3]) for number in range(50)]
     rows[17]["age"], rows[31]["spent"] = "old", "inf"
