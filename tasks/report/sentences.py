@@ -140,11 +140,15 @@ def compared(comparison: Comparison) -> str:
     """A paired comparison with the champion, as a sentence."""
     metric, drop = comparison.metric, comparison.drop
     sentence = (f"on {words.counted(drop.n, 'test row')} it reaches {words.score(comparison.candidate, metric)}, the "
-                f"champion {words.score(comparison.champion, metric)}; drop bounded by "
-                f"{words.points(drop.high, metric)}, margin {words.points(comparison.margin, metric)}.")
+                f"champion {words.score(comparison.champion, metric)}; {_bounded(drop.high, metric)}, margin "
+                f"{words.points(comparison.margin, metric)}.")
     if comparison.rows_needed:
         sentence += f" About {words.counted(comparison.rows_needed, 'row')} would decide."
     return sentence
+
+
+def _bounded(high: float, metric: str) -> str:
+    return "so few rows bound no drop" if high > words.WIDEST else f"drop bounded by {words.points(high, metric)}"
 
 
 def missing(misses: tuple[Miss, ...], metric: str = "") -> str:

@@ -24,6 +24,7 @@ AT_MOST = frozenset({"latency_p50_ms", "latency_p99_ms", "cpu_s_per_1000"})  # m
 AT_LEAST = frozenset({"throughput_per_s", "planned power"})
 DROPS = ("bound of the drop", "certification of")
 NOTHING = "—"
+WIDEST = 1e300
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -131,7 +132,11 @@ def points(value: float, metric: str) -> str:
 
     >>> points(0.01314, "accuracy"), points(0.01, "accuracy"), points(0.25, "rmse")
     ('1.31 points', '1 point', '0.25')
+    >>> points(1e308, "accuracy")  # as wide as a number can be: nothing is known
+    'none'
     """
+    if abs(value) > WIDEST:
+        return "none"
     if metric not in SHARES or not math.isfinite(value):
         return number(value, 3)
     text = f"{100 * value:.2f}".rstrip("0").rstrip(".")

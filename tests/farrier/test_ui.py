@@ -16,7 +16,7 @@ from tasks.addresses import pages_of_mlflow
 from tasks.store import CHECKOUT
 from tests.flows.test_faults import orphans
 
-pytestmark = [pytest.mark.xdist_group("server"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 RUN = """
 from flows.server import prefect_server
 with prefect_server():

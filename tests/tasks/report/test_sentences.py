@@ -102,3 +102,9 @@ def test_how_often_the_test_rows_were_used_is_said(story, times, words):
     target = stopped(story)
     told = " ".join(sentences.evidence(target.model_copy(update={"tried": target.tried[-times:]})))
     assert words in told
+
+
+def test_a_drop_without_a_bound_is_told_without_a_number(story):
+    overall = story.targets[0].verdict.overall
+    open_ = overall.model_copy(update={"drop": overall.drop.model_copy(update={"high": 1.7e308})})
+    assert "; so few rows bound no drop, margin 2 points." in sentences.compared(open_)
