@@ -81,6 +81,7 @@ def test_every_verdict_is_read_in_any_terminal(width: int, told: Callable[..., s
                                                capsys: pytest.CaptureFixture[str]) -> None:
     """A terminal that is not wide enough has the verdicts under the table, and no line of it is cut."""
     monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")
     lines = re.sub(r"\x1b\[[0-9;]*m", "", told(begun_s=-60)).splitlines()
     assert any("linear-keep" in line and line.rstrip().endswith("released v1") for line in lines)

@@ -16,8 +16,8 @@ from pydantic import Field, field_validator
 
 from serving.rows import flat
 from tasks.data import tables
+from tasks.data.parts import Part, parts_of
 from tasks.data.sources._base import SNAPSHOT, Source, opened
-from tasks.data.sources.parts import Part, parts_of
 from tasks.errors import DataError
 from tasks.records import Address, Spelling, digest_of
 from tasks.store import sha256_of
