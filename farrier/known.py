@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tasks.errors import DeploymentError, SettingsError
+from tasks.errors import SettingsError
 
 if TYPE_CHECKING:
     from tasks.records import Release
@@ -51,17 +51,6 @@ def must_be_a_file(path: Path, what: str) -> None:
     """Raise SettingsError for a file that a person named and that is not there. `what`: which file to name instead."""
     if not path.is_file():
         raise SettingsError(f"{path} {'is a folder' if path.is_dir() else 'is not there'}. {what}")
-
-
-def since(release: Release) -> str:
-    """When the pointer came to this release last; when it was made, where the history does not tell."""
-    from tasks.deployment.releasing import history
-
-    try:
-        events = history(release.project, release.target)
-    except DeploymentError:
-        events = ()
-    return next((event.at for event in reversed(events) if event.version == release.version), release.created)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

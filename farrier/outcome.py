@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from farrier.known import since
 from tasks.calling import command
 from tasks.records import Measurement
 from tasks.report import sentences, words
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from flows.chronicle import Outcome
     from flows.deployment import Deployed
     from flows.run import Summary
-    from tasks.records import Release
 
 
 def show(outcome: Outcome, *, json: bool, waited_s: float | None = None) -> None:
@@ -38,7 +35,7 @@ def show(outcome: Outcome, *, json: bool, waited_s: float | None = None) -> None
     metric = outcome.trained.champion.primary if outcome.trained else ""
     for each in outcome.deployed:
         _print_candidates(each, metric, console)
-        console.print(_decision(each, outcome.summary, metric), highlight=False, soft_wrap=True)
+        console.print(sentences.outcome(each.story, metric), highlight=False, soft_wrap=True)
         console.print()
     for leak in outcome.prepared.leaks if outcome.prepared else ():
         console.print(f"may leak ({leak.sure}): {leak.saw}. To mend it: {leak.remedy}", style="yellow", markup=False,
@@ -105,34 +102,16 @@ def _cells(row: Measurement, metric: str) -> tuple[str, ...]:
             words.size(row.size_bytes), words.number(row.cpu_s_per_1000.value))
 
 
-def _decision(each: Deployed, summary: Summary, metric: str) -> str:
-    made = each.story.release
-    if made is not None and stands(made, summary):
-        return (f"unchanged: v{made.version}, {made.candidate}, still serves, since "
-                f"{words.moment(since(made))}. {sentences.certified(made.verdict)}")
-    return sentences.outcome(each.story, metric)
-
-
-def stands(release: Release, summary: Summary) -> bool:
-    """Whether the run found the release serving already: no pointer moved to it since the run began."""
-    return datetime.fromisoformat(since(release)) < datetime.fromisoformat(summary.started)
-
-
 def _closing(outcome: Outcome, console: Console, waited_s: float | None) -> None:
     summary = outcome.summary
-    console.print(f"{summary.project}: {_status(summary)} in {_seconds(summary, waited_s)}; "
+    status = "nothing changed" if summary.status == "unchanged" else summary.status
+    console.print(f"{summary.project}: {status} in {_seconds(summary, waited_s)}; "
                   f"{words.counted(summary.made, 'result')} made, {summary.reused} reused", highlight=False)
     if summary.report:
         console.print(f"report  {_near(summary.report)}", highlight=False, soft_wrap=True)
     console.print("\nNext:", highlight=False)
     for purpose, text in _next_commands(outcome):
         console.print(f"  {purpose:<24} {text}", highlight=False, soft_wrap=True)
-
-
-def _status(summary: Summary) -> str:
-    """How the run ended; that it changed nothing, where all that it found fit served before."""
-    same = summary.releases and all(stands(each, summary) for each in summary.releases)
-    return "nothing changed" if same else summary.status
 
 
 def _seconds(summary: Summary, waited_s: float | None) -> str:

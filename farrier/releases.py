@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from farrier.known import must_be_a_target, must_exist, served, since
+from farrier.known import must_be_a_target, must_exist, served
 from farrier.screen import console
 from tasks.calling import command
 from tasks.errors import SettingsError
@@ -147,6 +147,8 @@ def _agreed(now: Release, goal: Release) -> bool:
 def _show_served(found: Sequence[Release], project: str | None, *, json: bool) -> None:
     from rich import box
     from rich.table import Table
+
+    from tasks.deployment.shelf import since
 
     if json:
         print("[" + ",\n".join(release.model_dump_json(indent=1) for release in found) + "]")

@@ -111,7 +111,9 @@ class Chronicle:
         """How a run that came to its end ended."""
         if not self.outcome.deployed:
             return "finished"
-        return "released" if any(each.story.release for each in self.outcome.deployed) else "refused"
+        released = [each.story for each in self.outcome.deployed if each.story.release]
+        return ("refused" if not released else "unchanged" if all(each.served_since for each in released)
+                else "released")
 
     def _open(self) -> str:
         """Begin MLflow's run over all the others; '' while MLflow does not answer."""

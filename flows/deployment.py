@@ -27,6 +27,7 @@ from tasks.deployment.packaging import Lineage
 from tasks.deployment.runtimes import NEVER
 from tasks.deployment.selection import Selection
 from tasks.deployment.settings import DeploymentSettings
+from tasks.deployment.shelf import pointer, shelf, since
 from tasks.deployment.signing import signer, trusted_keys
 from tasks.deployment.steps import certify, measure, pack, release, select
 from tasks.deployment.target import Target, threads_of
@@ -152,6 +153,7 @@ def _released(
     except DeploymentError as refused:
         return _stopped(target, passed, story, refused)
     _announce(packed, passed, measured, candidate, work)
+    before = pointer(shelf(work.run.project, target.name))
     try:
         keys = trusted_keys(work.settings.trusted_keys, own=work.settings.trust_own_key)
         made = release(packed.result, verdict, measured, work.lineage.run, keys)
@@ -159,7 +161,8 @@ def _released(
         post(work.run.tracking_uri, [release_refused(work.run, target.name, str(refused))])
         return _stopped(target, passed, story, refused)
     post(work.run.tracking_uri, [release_that_is(work.run, target.name, made.version)])
-    update = {"verdict": verdict, "release": made, "chosen": candidate.name}
+    update = {"verdict": verdict, "release": made, "chosen": candidate.name,
+              "served_since": since(made) if made.version == before else ""}
     return Deployed(story=story.model_copy(update=update), answers=passed.answers)
 
 

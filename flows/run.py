@@ -17,7 +17,7 @@ from tasks.records import Record, Refusal, Release
 from tasks.store import CHECKOUT, finished, home, is_held, state, whole_or_nothing
 from tasks.telling import say
 
-Status = Literal["running", "released", "refused", "finished", "failed", "interrupted"]
+Status = Literal["running", "released", "unchanged", "refused", "finished", "failed", "interrupted"]
 STAGES = ("data", "training", "optimization", "deployment")
 
 

@@ -76,6 +76,15 @@ def _event(file: Path, number: int, line: str) -> ReleaseEvent:
                               f"is served and the versions stay.") from None
 
 
+def since(release: Release) -> str:
+    """When the pointer came to this release last; when it was made, where the history does not tell."""
+    try:
+        events = history(release.project, release.target)
+    except DeploymentError:
+        events = ()
+    return next((event.at for event in reversed(events) if event.version == release.version), release.created)
+
+
 def at_version(project: str, target: str, version: int) -> Release:
     """One release, its package where it stands now. Raises DeploymentError where it is gone or unreadable."""
     folder = shelf(project, target) / f"v{version}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.calling import as_called
-from tasks.records import Budgets, Candidate, Comparison, Measurement, Miss, Recipe, Refusal, Verdict
+from tasks.records import Budgets, Candidate, Comparison, Measurement, Miss, Recipe, Refusal, Release, Verdict
 from tasks.report import words
 from tasks.report.story import Story, TargetStory
 
@@ -48,13 +48,13 @@ def decided(story: Story, target: TargetStory) -> str:
     if target.release is None:
         return outcome(target, story.metric)
     made = _candidate(story, target, target.release.candidate)
-    return f"{_stopped(target)}released v{target.release.version}, {made}"
+    return f"{_stopped(target)}{_standing(target, target.release)}, {made}"
 
 
 def outcome(target: TargetStory, metric: str = "") -> str:
     """What became of a target, as far as the target alone can tell."""
     if target.release is not None:
-        return (f"{_stopped(target)}released v{target.release.version}, {target.release.candidate}. "
+        return (f"{_stopped(target)}{_standing(target, target.release)}, {target.release.candidate}. "
                 f"{certified(target.release.verdict)}")
     if target.verdict is not None and target.verdict.outcome != "pass":
         return (f"nothing released: {target.verdict.candidate} was not certified. {certified(target.verdict)} "
@@ -62,6 +62,13 @@ def outcome(target: TargetStory, metric: str = "") -> str:
     if target.refusal is not None:
         return f"nothing released: {_refused(target.refusal, metric)} What served before still serves."
     return "nothing released: no decision was recorded."
+
+
+def _standing(target: TargetStory, release: Release) -> str:
+    """That this run released it, or that it served before and still does."""
+    if not target.served_since:
+        return f"released v{release.version}"
+    return f"unchanged: v{release.version} serves since {words.moment(target.served_since)}"
 
 
 def _stopped(target: TargetStory) -> str:
@@ -159,7 +166,7 @@ def missing(misses: tuple[Miss, ...], metric: str = "") -> str:
 def fate(target: TargetStory, candidate: str, metric: str = "") -> str:
     """Why a candidate was or was not released on a target, in a few words."""
     if target.release is not None and target.release.candidate == candidate:
-        return f"released v{target.release.version}"
+        return f"serves as v{target.release.version}" if target.served_since else f"released v{target.release.version}"
     gate = next((verdict for verdict in target.tried if verdict.candidate == candidate), None)
     if gate is not None and candidate != target.chosen:
         return f"tried at the gate; certification: {gate.outcome}"

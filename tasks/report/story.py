@@ -51,6 +51,7 @@ class TargetStory(Record):
     verdict: Verdict | None = None
     tried: tuple[Verdict, ...] = Field((), description="every verdict on the test rows, in order; one passes at most")
     release: Release | None = None
+    served_since: str = Field("", description="when the release began to serve, where it did before this run")
     refusal: Refusal | None = None
 
     @property

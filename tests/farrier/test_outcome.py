@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -19,21 +18,23 @@ from tasks.records import Budgets, Refusal
 from tasks.report.story import TargetStory
 from tasks.store import Store
 
+NOON = "2026-02-28T12:00:00+00:00"
 WAY_OUT = "v1 was rolled back. If it should serve: farrier releases rollback shop"
 
 
 @pytest.fixture
 def told(pack_one: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    """What is printed of a run that began so many seconds from now and released the package of this test."""
-    def tell(*, begun_s: float, refusal: str = "", waited_s: float | None = None) -> str:
+    """What is printed of a run that released the package of this test, or found it serving."""
+    def tell(*, served_since: str = "", refusal: str = "", waited_s: float | None = None) -> str:
         packed = pack_one()
         made = release(packed.package, verdict=packed.verdict, measurement=packed.measurement, store=Store())
         refused = Refusal(target="cpu-tiny", nearest="keep", misses=(), reason=refusal) if refusal else None
         facts = {"budgets": Budgets(), "scenario": "single-stream", "threads": 1}
-        stories = [TargetStory(name="cpu-server", measurements=(packed.measurement,), release=made, **facts),
+        stories = [TargetStory(name="cpu-server", measurements=(packed.measurement,), release=made,
+                               served_since=served_since, **facts),
                    *([TargetStory(name="cpu-tiny", measurements=(), refusal=refused, **facts)] if refused else [])]
-        started = (datetime.now(UTC) + timedelta(seconds=begun_s)).isoformat(timespec="seconds")
-        summary = Summary(key="k", project="shop", status="released", started=started, seconds=60.0, made=1, reused=2,
+        summary = Summary(key="k", project="shop", status="unchanged" if served_since else "released",
+                          started="2026-03-01T12:00:00+00:00", seconds=60.0, made=1, reused=2,
                           releases=(made,), refusals=(refused,) if refused else ())
         show(Outcome(summary=summary, deployed=tuple(Deployed(story=story) for story in stories)), json=False,
              waited_s=waited_s)
@@ -42,30 +43,30 @@ def told(pack_one: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> Ca
 
 
 def test_a_release_is_told_as_released(told: Callable[..., str]) -> None:
-    out = told(begun_s=-60)
+    out = told()
     assert "released v1, linear-keep. Passed" in out
     assert "shop: released in 60 s; 1 result made, 2 reused" in out
 
 
 def test_what_served_before_is_told_as_unchanged_since_then(told: Callable[..., str]) -> None:
-    out = told(begun_s=60)
-    assert "unchanged: v1, linear-keep, still serves, since 20" in out
+    out = told(served_since=NOON)
+    assert "unchanged: v1 serves since 2026-02-28 12:00:00 UTC, linear-keep. Passed" in out
     assert "shop: nothing changed in 60 s" in out
 
 
 def test_a_refusal_changes_nothing_and_its_way_out_works_as_printed(told: Callable[..., str]) -> None:
-    out = told(begun_s=60, refusal=WAY_OUT)
+    out = told(served_since=NOON, refusal=WAY_OUT)
     assert "unchanged: v1" in out
     assert "nothing released: v1 was rolled back. If it should serve: .venv/bin/farrier releases rollback shop" in out
     assert "shop: nothing changed in" in out
 
 
 def test_the_seconds_are_those_that_were_waited(told: Callable[..., str]) -> None:
-    assert "in 84 s (24 s of them for the servers to start and stop);" in told(begun_s=-60, waited_s=84.2)
+    assert "in 84 s (24 s of them for the servers to start and stop);" in told(waited_s=84.2)
 
 
 def test_the_table_says_which_rows_and_what_kind_of_calls_its_numbers_are_of(told: Callable[..., str]) -> None:
-    lines = told(begun_s=-60).splitlines()
+    lines = told().splitlines()
     place = next(place for place, line in enumerate(lines) if "candidate" in line)
     assert lines[place - 1].split()[-1] == "rows/s,"
     assert lines[place].split()[:5] == ["candidate", "validation", "p50", "p99", "batched"]
@@ -83,7 +84,7 @@ def test_every_verdict_is_read_in_any_terminal(width: int, told: Callable[..., s
     monkeypatch.setenv("COLUMNS", str(width))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", told(begun_s=-60)).splitlines()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", told()).splitlines()
     assert any("linear-keep" in line and line.rstrip().endswith("released v1") for line in lines)
     row = next(line for line in lines if "µs" in line or " ms" in line)
     assert len(row.rstrip()) <= width

@@ -184,6 +184,7 @@ def test_a_second_run_reuses_everything_and_releases_nothing_twice(
     outcome: dict, second: Printed, farrier: Farrier, tracking: Tracking
 ) -> None:
     assert (second.summary["made"], second.summary["reused"]) == (0, outcome["made"])
+    assert second.summary["status"] == "unchanged"
     assert second.summary["releases"] == outcome["releases"]
     assert len(releases(farrier)) == len(TARGETS)
     assert len(tracking.client.search_model_versions("name = 'tiny'")) == len(TARGETS)
@@ -206,8 +207,8 @@ def test_a_run_ends_with_the_candidates_the_decision_and_where_the_report_is(
         "candidate", "validation", "p50", "p99", "batched", "size", "cpu s/1,000", "verdict"]
     verdicts = {line.split()[0]: line for line in lines[5:5 + len(RECIPES)]}
     assert set(verdicts) == set(RECIPES)
-    assert [name for name, line in verdicts.items() if line.rstrip().endswith("released v1")] == [release["candidate"]]
-    assert re.search(rf"^unchanged: v1, {release['candidate']}, still serves, since .*\. Passed: on \d+ test rows ",
+    assert [name for name, line in verdicts.items() if line.rstrip().endswith("serves as v1")] == [release["candidate"]]
+    assert re.search(rf"^unchanged: v1 serves since .* UTC, {release['candidate']}\. Passed: on \d+ test rows ",
                      second.text, re.MULTILINE)
     assert re.search(rf"^tiny: nothing changed in .* s.*; 0 results made, {outcome['made']} reused$", second.text,
                      re.MULTILINE)

@@ -97,6 +97,13 @@ def test_who_was_stopped_at_the_gate_is_told_where_another_was_released(story):
         assert "; released v3" in text
 
 
+def test_what_served_before_the_run_is_not_told_as_released_by_it(story):
+    target = story.targets[0].model_copy(update={"served_since": "2026-02-28T12:00:00+00:00"})
+    for text in (sentences.outcome(target), sentences.decided(story, target)):
+        assert text.startswith("unchanged: v3 serves since 2026-02-28 12:00:00 UTC, ")
+    assert sentences.fate(target, target.release.candidate) == "serves as v3"
+
+
 @pytest.mark.parametrize(("times", "words"), [(1, "used once"), (2, "used for 2 candidates in turn")])
 def test_how_often_the_test_rows_were_used_is_said(story, times, words):
     target = stopped(story)
