@@ -60,7 +60,7 @@ def _seconds(command: list[str], home: str = "") -> float:
 
 
 def _candidates(home: Path) -> float:
-    """How many candidates the first run measured on its first release's target, by its package's own report."""
+    """How many candidates the runs had, by the first one's summary."""
     (summary, *_) = sorted((home / "state" / "runs" / "digits").glob("*/summary.json"))
     return float(json.loads(summary.read_text())["candidates"])
 

@@ -33,6 +33,9 @@ def _sentence(error: Any, layers: list[Layer], model: type[BaseModel]) -> str:
         return f"{where}{path} = {value} is not a known key.{_nearest(model, location)}"
     if error["type"] == "missing":
         return f"{where}{path} is missing"
+    if error["type"] in ("model_type", "model_attributes_type"):
+        known = ", ".join(_fields(_walk(model, location)))
+        return f"{where}{path} = {value}: write a mapping of keys to values. Known here: {known}"
     return f"{where}{path} = {value}: {error['msg'].removeprefix('Value error, ')}"
 
 

@@ -43,6 +43,9 @@ def read_yaml(file: Path) -> Tree:
         tree = yaml.safe_load(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as invalid:
         raise SettingsError(f"{shown(file)} is not valid YAML: {invalid}") from None
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SettingsError(f"{shown(file)} cannot be read: {problem}. Write it as UTF-8 text, readable for "
+                            f"you.") from None
     if not isinstance(tree, dict | None):
         raise SettingsError(f"{shown(file)} must be a mapping of keys to values, not a {type(tree).__name__}")
     return tree or {}

@@ -50,7 +50,7 @@ class TrackingSettings(Record):
     """Where runs are written."""
 
     uri: Address = Field("", description="an MLflow tracking URI; empty means SQLite under FARRIER_HOME/state")
-    pages: str = Field("", description="where a browser finds MLflow's pages, if not at the tracking URI")
+    pages: Address = Field("", description="where a browser finds MLflow's pages, if not at the tracking URI")
 
 
 class ScheduleSettings(Record):
@@ -58,7 +58,7 @@ class ScheduleSettings(Record):
 
     name: str
     cron: str | None = None
-    every_s: int | None = Field(None, ge=10)
+    every_s: int | None = Field(None, ge=10, le=366 * 86400)
 
     @field_validator("cron")
     @classmethod
@@ -117,6 +117,20 @@ def load(project: str, options: Sequence[str] = (), *, profile: str | None = Non
     return _checked(_with_targets(merged, layers), layers)
 
 
+def trust(profile: str | None = None) -> DeploymentSettings:
+    """What a profile says of deployment, for whom no project is at hand: whose signatures count."""
+    name = profile or os.environ.get("FARRIER_PROFILE") or "local"
+    layers = [("conf/deployment.yaml", {"deployment": read_yaml(CONF / "deployment.yaml")}),
+              (f"conf/profiles/{name}.yaml", _profile(name)), ("the environment", from_environment(os.environ))]
+    said: Tree = {}
+    for _, tree in layers:
+        said = merge(said, {"deployment": tree.get("deployment", {})})
+    try:
+        return DeploymentSettings.model_validate(said["deployment"])
+    except ValidationError as invalid:
+        raise SettingsError(explain(invalid, layers, Settings)) from None
+
+
 def unknown(project: str, known: Iterable[str]) -> UnknownProject:
     """That there is no such project, which there are, which was meant, and how to make one."""
     near = difflib.get_close_matches(project, known := list(known), 1)
@@ -145,10 +159,26 @@ def _layers(project: str, options: Sequence[str], profile: str | None) -> Iterat
     name = profile or os.environ.get("FARRIER_PROFILE") or "local"
     yield f"conf/profiles/{name}.yaml", {"profile": name, **_profile(name)}
     file = _project_file(project)
-    yield shown(file), {"project": project, **read_yaml(file)}
-    for option in options:
-        yield "the command line", from_option(option)
-    yield "the environment", from_environment(os.environ)
+    said = [(shown(file), read_yaml(file)), *(("the command line", from_option(option)) for option in options),
+            ("the environment", from_environment(os.environ))]
+    yield "the call", {"project": project}
+    for where, tree in said:
+        _refuse_names(where, tree)
+        yield where, tree
+
+
+def _refuse_names(where: str, tree: Tree) -> None:
+    """What names a project, a profile or a target also decides what they are: no layer of settings may say another."""
+    if "project" in tree:
+        raise SettingsError(f"{where}: project is no setting; a project is called as its file is. Leave it out.")
+    if "profile" in tree:
+        raise SettingsError(f"{where}: profile is no setting, as it is a layer of its own. Choose it with "
+                            f"--profile {tree['profile']}, or FARRIER_PROFILE={tree['profile']}.")
+    targets = tree.get("targets")
+    for name, changes in targets.items() if isinstance(targets, dict) else ():
+        if isinstance(changes, dict) and "name" in changes:
+            raise SettingsError(f"{where}: targets.{name}.name is no setting; a target is called as its file in "
+                                f"conf/targets is. Leave it out.")
 
 
 def _project_file(project: str) -> Path:

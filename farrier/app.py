@@ -57,9 +57,16 @@ def _called(verb: str) -> App:
     """The verb that is called, its examples at the end of its help."""
     found = getattr(import_module(f"farrier.{verb}"), verb)
     called = found if isinstance(found, App) else App(default_command=found)
-    words = inspect.cleandoc((called.default_command or found).__doc__ or "")
-    called.help, called.help_epilogue = _description(words), _examples(words)
+    _tell(called, called.default_command or found)
+    for name in called:
+        if (below := called[name]).default_command and not name.startswith("-"):
+            _tell(below, below.default_command)
     return called
+
+
+def _tell(verb: App, function: Any) -> None:
+    words = inspect.cleandoc(function.__doc__ or "")
+    verb.help, verb.help_epilogue = _description(words), _examples(words)
 
 
 def _description(words: str) -> str:

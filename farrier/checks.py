@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tasks.plugins import installing
+
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
@@ -80,7 +82,7 @@ def extras() -> Iterator[Finding]:
     for name in metadata.metadata("farrier").get_all("Provides-Extra") or ():
         lacking = [one.name for one in _required() if one.marker and one.marker.evaluate({"extra": name})
                    and not one.marker.evaluate({"extra": ""}) and _installed(one.name) is None]
-        brings = in_checkout(f".venv/bin/pip install '.[{name}]'")
+        brings = in_checkout(installing(name))
         yield Finding(f"extra {name}", fine=True, found=f"not installed; to install it: {brings}" if lacking else
                       "installed")
 
@@ -185,11 +187,12 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
 
 
 def _writable() -> bool:
+    from tasks.errors import StoreError
     from tasks.store import state
 
     try:
         state()
-    except OSError:
+    except StoreError:
         return False
     return True
 

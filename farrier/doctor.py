@@ -14,7 +14,7 @@ from farrier.checks import CHECKS, REINSTALL, Finding, in_checkout
 
 
 def doctor(*, json: Annotated[bool, Parameter(negative=())] = False) -> int:
-    """Look at Python, packages, extras, disk, settings, servers and keys; exit with 1 where something is not fine.
+    """Look at Python, packages, extras, disk, settings and servers; exit with 1 where something is not fine.
 
     Examples
     --------

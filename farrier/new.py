@@ -147,13 +147,23 @@ def _names(columns: str | None, target: str) -> list[str]:
 
     A list of attributes leaves out what is to be predicted, which is the last column then.
     """
-    if not columns or not Path(columns).expanduser().is_file():
+    if not columns or not _is_file(columns):
         return [word.strip() for word in columns.split(",")] if columns else []
-    lines = [line.strip() for line in Path(columns).expanduser().read_text(encoding="utf-8").splitlines()]
+    try:
+        lines = [line.strip() for line in Path(columns).expanduser().read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SettingsError(f"--columns {columns} cannot be read: {problem}. Write it as UTF-8 text.") from None
     told = [line for line in lines if line and not line.startswith(("|", "#"))]
     described = [line.partition(":")[0].strip() for line in told if ":" in line]
     names = described or [word.strip() for line in told for word in line.split(",")]
     return names if target in names else [*names, target]
+
+
+def _is_file(words: str) -> bool:
+    try:
+        return Path(words).expanduser().is_file()
+    except OSError:  # a long list of names is no path at all
+        return False
 
 
 def _proposed(source: File, wish: Wish) -> Proposal:

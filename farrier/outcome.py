@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -132,7 +133,8 @@ def _next_commands(outcome: Outcome) -> list[tuple[str, str]]:
 
 def _try_out(outcome: Outcome) -> str:
     """The rows that lie beside a run's report; a name to replace where there is none."""
-    return _near(str(Path(outcome.summary.report).with_name("rows.csv"))) if outcome.summary.report else "ROWS.csv"
+    report = outcome.summary.report
+    return shlex.quote(_near(str(Path(report).with_name("rows.csv")))) if report else "ROWS.csv"
 
 
 def _near(path: str) -> str:

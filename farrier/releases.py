@@ -130,6 +130,9 @@ def _tell_mlflow(project: str, target: str) -> None:
         uri = load(project).tracking.uri
     except UnknownProject:  # released once, and its settings are gone
         uri = ""
+    except SettingsError as problem:  # the pointer is moved: that its settings are faulty now does not take it back
+        print(f"MLflow was not told: {problem}", file=sys.stderr)
+        return
     if alias := served_alias(project, target):
         Tracking(uri).post(alias)
 

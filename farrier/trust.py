@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from farrier.known import must_be_a_file, must_exist, served
 from tasks.errors import SettingsError
 
+if TYPE_CHECKING:
+    from tasks.deployment.settings import DeploymentSettings
+
 
 def trusted(project: str | None, named: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The public keys that a package must be signed with: those named, those of the project's settings, or our own."""
+    """The public keys that a package must be signed with: those named, or those of the project's or profile's settings.
+
+    Where these name none, our own count, if the settings let them.
+    """
     from tasks.deployment.signing import trusted_keys
 
     for key in named:
         must_be_a_file(key, "Give --key the PEM file of a public key, as FARRIER_HOME/keys/trusted of the machine that "
                             "packs holds it.")
-    if named or not project:
+    if named:
         return trusted_keys(named)
-    configured, own = _configured(project)
-    return trusted_keys(configured, own=own)
+    settings = _configured(project)
+    return trusted_keys(settings.trusted_keys, own=settings.trust_own_key)
 
 
 def packages(subject: str, target: str | None) -> tuple[dict[Path, str | None], str | None]:
@@ -42,13 +50,12 @@ def packages(subject: str, target: str | None) -> tuple[dict[Path, str | None], 
     return {path_of(r.package): r.package.sha256 for r in found or [served(subject, target)]}, subject
 
 
-def _configured(project: str) -> tuple[tuple[Path, ...], bool]:
-    """The keys that a project's settings name, and whether our own count where there are none."""
-    from conf.settings import load
+def _configured(project: str | None) -> DeploymentSettings:
+    """What a project's settings say of trust; the profile's, where there is no project or only releases are left."""
+    from conf.settings import load, trust
     from tasks.errors import UnknownProject
 
-    try:
-        deployment = load(project).deployment
-    except UnknownProject:  # released once, and its settings are gone: this machine's own keys are left
-        return (), True
-    return deployment.trusted_keys, deployment.trust_own_key
+    with suppress(UnknownProject):
+        if project:
+            return load(project).deployment
+    return trust()

@@ -69,14 +69,15 @@ def mlflow_server(port: int = 0) -> Iterator[str]:
         yield configured
         return
     url = f"http://127.0.0.1:{port or port_of('mlflow')}"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", configured or embedded_uri(),
-               "--host", "127.0.0.1", "--port", url.rpartition(":")[2], "--workers", "1"]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", url.rpartition(":")[2],
+               "--workers", "1"]
     started: list[subprocess.Popen[bytes]] = []
     try:
         with undisturbed(), (state("mlflow") / "server.log").open("ab") as log:
             started.append(subprocess.Popen(  # noqa: S603
                 command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-                env={**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}))
+                env={**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                     "MLFLOW_BACKEND_STORE_URI": configured or embedded_uri()}))  # the arguments are for all to see
         _ready(url, started[0])
         yield url
     finally:

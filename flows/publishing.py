@@ -18,6 +18,8 @@ from prefect.logging.handlers import APILogHandler
 from prefect.runtime import flow_run
 from prefect.utilities.urls import url_for
 
+from tasks.addresses import without_userinfo
+
 
 def markdown(stage: str, text: str) -> None:
     """A stage's result, to read."""
@@ -71,6 +73,6 @@ def flow_run_id() -> str:
 def flow_run_url(named: str = "") -> str:
     """Where Prefect's UI shows this flow run, or the one that is named; '' outside of one."""
     found = named or flow_run.get_id()  # its own get_flow_run_ui_url() leads to a page that is no more
-    return str(url_for("flow-run", obj_id=found) or "") if found else ""
+    return without_userinfo(str(url_for("flow-run", obj_id=found) or "")) if found else ""
 
 

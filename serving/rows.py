@@ -153,6 +153,8 @@ def _array(stream: TextIO, text: str) -> Iterator[Any]:
         else:
             block = stream.read(max(BLOCK, len(text)))  # doubling: a long member is not parsed over and over
             text, ended = text + block, not block
+    if rest := (text[1:] + stream.read(BLOCK)).strip():
+        raise InputError(f"after the JSON array stands {rest[:40]!r}: write one array, or an object a line.")
 
 
 def _member(text: str, *, ended: bool) -> tuple[Any, int] | None:
@@ -161,4 +163,6 @@ def _member(text: str, *, ended: bool) -> tuple[Any, int] | None:
         value, end = json.JSONDecoder().raw_decode(text)
     except ValueError:
         return None
+    except RecursionError:
+        raise InputError(f"the JSON array holds {text[:20]!r}…, which is nested too deeply.") from None
     return (value, end) if ended or end < len(text) else None  # a number may go on in the next block

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 
 USUAL = ".venv/bin/farrier"  # as it is called from a checkout
@@ -16,7 +17,7 @@ def command() -> str:
     if os.path.basename(sys.argv[0]) != "farrier":  # noqa: PTH119
         return USUAL
     near = os.path.relpath(sys.argv[0])
-    return near if not near.startswith("..") else sys.argv[0]
+    return shlex.quote(near if not near.startswith("..") else sys.argv[0])
 
 
 def as_called(text: str) -> str:

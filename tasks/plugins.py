@@ -31,9 +31,18 @@ def extra(name: str) -> Iterator[None]:
     >>> with extra("fpga"):
     ...     import a_package_that_nobody_has
     Traceback (most recent call last):
-    tasks.errors.MissingExtra: a_package_that_nobody_has is not installed. Run: .venv/bin/pip install '.[fpga]'
+    tasks.errors.MissingExtra: a_package_that_nobody_has is not installed. Run: .venv/bin/pip install -e '.[fpga]'
     """
     try:
         yield
     except ModuleNotFoundError as missing:
-        raise MissingExtra(f"{missing.name} is not installed. Run: .venv/bin/pip install '.[{name}]'") from missing
+        raise MissingExtra(f"{missing.name} is not installed. Run: {installing(name)}") from missing
+
+
+def installing(name: str) -> str:
+    """The command that brings an extra, or the core for ''; editable, as set-up installs it: else conf/ would be lost.
+
+    >>> installing("fpga"), installing("")
+    (".venv/bin/pip install -e '.[fpga]'", '.venv/bin/pip install -e .')
+    """
+    return ".venv/bin/pip install -e " + (f"'.[{name}]'" if name else ".")

@@ -22,6 +22,9 @@ OUTPUTS = ("label", "probabilities", "prediction")  # what models answer with: n
 PASSWORD = re.compile(r"(://[^/?#\s:@]*:|\bhttps?://)[^/?#\s@]+(?=@)")  # of a web address, a name alone is a token
 
 
+SIGNED = re.compile(r"([?&](?:[\w-]*[-_])?(?:sig|signature|token|key|secret|password)=)[^&#\s]+", re.IGNORECASE)
+
+
 def masked(text: str) -> str:
     """Text as it may be shown: no password stands in its addresses.
 
@@ -29,14 +32,19 @@ def masked(text: str) -> str:
     'ftp://ann:…@host/rows.csv'
     >>> masked("https://token@host/rows.csv and sftp://ann@host/rows.csv")
     'https://…@host/rows.csv and sftp://ann@host/rows.csv'
+    >>> masked("https://host/rows.csv?X-Amz-Signature=ab12&version=3")
+    'https://host/rows.csv?X-Amz-Signature=…&version=3'
     """
-    return PASSWORD.sub(r"\1…", text)
+    return SIGNED.sub(r"\1…", PASSWORD.sub(r"\1…", text))
 
 
 def _without_password(address: str) -> str:
     if PASSWORD.search(address):
         raise ValueError("an address holds no password, as settings are shown in runs and reports: give it by the "
                          "environment (MLFLOW_TRACKING_USERNAME and _PASSWORD, FSSPEC_FTP_PASSWORD and the like)")
+    if SIGNED.search(address):
+        raise ValueError("an address holds no signature or token, as settings are shown in runs and reports: give what "
+                         "opens it by the environment (AWS_ACCESS_KEY_ID and _SECRET_ACCESS_KEY and the like)")
     return address
 
 

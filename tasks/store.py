@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlparse
 
 from filelock import FileLock
 
-from tasks.errors import CorruptedArtifact, StoreFull
+from tasks.errors import CorruptedArtifact, StoreError, StoreFull
 from tasks.records import Artifact, Record
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -31,9 +31,13 @@ def home() -> Path:
 
 
 def state(*parts: str) -> Path:
-    """A folder under the home's state/, made when it is not there."""
+    """A folder under the home's state/, made when it is not there. Raises StoreError where it cannot be."""
     path = home().joinpath("state", *parts)
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise StoreError(f"nothing can be written under {home()}: {problem.strerror}. Choose a folder of your own: "
+                         f"export FARRIER_HOME=$HOME/farrier") from problem
     return path
 
 

@@ -54,7 +54,11 @@ def _matching(pattern: str) -> list[str]:
                       if Path(path).is_file())
     import fsspec
 
-    system, inner = fsspec.url_to_fs(pattern)
+    try:
+        system, inner = fsspec.url_to_fs(pattern)
+    except (ImportError, ValueError) as problem:
+        raise DataError(f"{pattern} cannot be looked through: {problem}. Mend data.source.path, or install what it "
+                        f"says.") from problem
     return sorted(system.unstrip_protocol(path) for path in system.glob(inner) if not path.endswith("/"))
 
 

@@ -7,6 +7,7 @@ import gzip
 import json
 import math
 import sys
+import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -65,10 +66,12 @@ def reading(path: Path, kind: Format, wanted: Collection[str]) -> Iterator[Table
         raise DataError(f"{path}: {problem}") from None
     except FileNotFoundError as problem:
         raise DataError(f"{problem.filename} is not there. Name a file of rows, or - for standard input.") from None
+    except (PermissionError, IsADirectoryError) as problem:
+        raise DataError(f"{problem.filename} cannot be opened: {problem.strerror}. Name another file.") from None
     except UnicodeDecodeError as problem:
         raise DataError(f"{path} is not UTF-8 text: {problem.reason} at byte {problem.start}. Convert it: "
                         f"iconv -t UTF-8") from None
-    except (pa.ArrowInvalid, gzip.BadGzipFile, EOFError) as problem:
+    except (pa.ArrowInvalid, gzip.BadGzipFile, zlib.error, EOFError, RecursionError) as problem:
         raise DataError(f"{path} cannot be read as {kind}: {problem}. Say what it is: --format") from None
 
 

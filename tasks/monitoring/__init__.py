@@ -1,1 +1,1 @@
-"""What a release meets in use: drift, labels, cost."""
+"""What a release meets in use, and whether it is still what training saw."""

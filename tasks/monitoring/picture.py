@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
+from tasks.escaping import plain
 from tasks.records import ColumnDrift, Drift
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ MOST = 30  # bars beyond this number cannot be read; those nearest to alarm are 
 def as_markdown(drift: Drift) -> str:
     """The finding in words, then every question that was asked, those nearest to alarm first."""
     said = "**Drifted**" if drift.drifted else "No drift"
-    moved = sorted({column.column for column in drift.columns if column.drifted})
+    moved = sorted({plain(column.column) for column in drift.columns if column.drifted})
     lines = [(f"{said} in {drift.rows:,} rows{': ' + ', '.join(moved) if moved else ''}. While nothing moves, "
               f"at most {drift.false_alarm_rate:.2g} of such findings are alarms."), "",
              "| column | statistic | value | threshold | drifted |", "| --- | --- | ---: | ---: | --- |"]
@@ -68,5 +69,4 @@ def _svg(picture: Figure) -> str:
 
 
 def _line(c: ColumnDrift) -> str:
-    name = c.column.replace("|", "\\|")
-    return f"| {name} | {c.statistic} | {c.value:.4g} | {c.threshold:.4g} | {'yes' if c.drifted else 'no'} |"
+    return f"| {plain(c.column)} | {c.statistic} | {c.value:.4g} | {c.threshold:.4g} | {'yes' if c.drifted else 'no'} |"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from tasks.calling import as_called
+from tasks.escaping import plain
 from tasks.records import Candidate, Failed, PreparedData, TrainedModel
 from tasks.report import sentences, words
 from tasks.report.story import Story, TargetStory
-
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#!])")
 
 
 def data_markdown(prepared: PreparedData) -> str:
@@ -77,12 +75,3 @@ def table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     | 1 | 2 |
     """
     return "\n".join(f"| {' | '.join(line)} |" for line in (heads, ["---"] * len(heads), *lines))
-
-
-def plain(text: str) -> str:
-    r"""Text that Markdown shows as it is, on one line.
-
-    >>> print(plain("a|b <script>"))
-    a\|b \<script\>
-    """
-    return SPECIAL.sub(r"\\\1", " ".join(str(text).split()))

@@ -118,7 +118,14 @@ def test_a_target_takes_the_changes_of_its_project(mine: Path) -> None:
     ("schedules=[{name: a}]", ["schedules.0", "either cron or every_s"]),
     ("schedules=[{name: a, cron: '0 3 * * *', every_s: 60}]", ["schedules.0", "either cron or every_s"]),
     ("schedules=[{name: a, cron: 'at noon'}]", ["schedules.0.cron = 'at noon'", "five fields"]),
+    ("schedules=[{name: a, every_s: 99999999999}]", ["schedules.0.every_s = 99999999999", "31622400"]),
     ("nonsense", ["nonsense", "key=value"]),
+    ("data=3", ["data = 3", "mapping of keys", "source"]),
+    ("profile=production", ["the command line: profile is no setting", "--profile production"]),
+    ("project=../elsewhere", ["the command line: project is no setting"]),
+    ("targets.cpu-tiny.name=other", ["targets.cpu-tiny.name is no setting"]),
+    ("tracking.pages='http://ann:secret@host'", ["tracking.pages = 'http://…@host'", "no password"]),
+    ("tracking.uri='https://host/?X-Amz-Signature=ab12'", ["?X-Amz-Signature=…", "no signature or token"]),
 ])
 def test_what_is_wrong_is_named_with_the_way_out(mine: Path, option: str, words: list[str]) -> None:
     with pytest.raises(SettingsError) as refused:
@@ -147,6 +154,25 @@ def test_a_file_that_is_no_yaml_is_named(mine: Path) -> None:
     (mine / "broken.yaml").write_text("data: [unclosed")
     with pytest.raises(SettingsError, match=r"broken\.yaml is not valid YAML"):
         load("broken")
+
+
+def test_a_file_that_is_no_text_is_named(mine: Path) -> None:
+    (mine / "latin.yaml").write_bytes("description: Käufer".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"latin\.yaml cannot be read: .* UTF-8"):
+        load("latin")
+
+
+@pytest.mark.parametrize("key", ["project", "profile"])
+def test_what_names_a_project_or_profile_is_no_setting_in_any_layer(mine: Path, monkeypatch: pytest.MonkeyPatch,
+                                                                    key: str) -> None:
+    monkeypatch.setenv(f"FARRIER__{key.upper()}", "production")
+    with pytest.raises(SettingsError, match=f"the environment: {key} is no setting"):
+        load("mine")
+    monkeypatch.delenv(f"FARRIER__{key.upper()}")
+    file = mine / "mine.yaml"
+    file.write_text(f"{file.read_text()}\n{key}: production\n")
+    with pytest.raises(SettingsError, match=rf"mine\.yaml: {key} is no setting"):
+        load("mine")
 
 
 def test_projects_of_ones_own_stand_beside_the_embedded(mine: Path) -> None:

@@ -39,6 +39,19 @@ def test_every_verb_has_help_with_examples_and_speaks_json(verb: str, tmp_path: 
     assert "--json" in done.stdout
 
 
+def test_a_verb_below_a_verb_shows_examples_of_its_own(tmp_path: Path) -> None:
+    done = farrier("releases", "rollback", "--help", home=tmp_path)
+    assert "farrier releases rollback digits" in done.stdout.partition("Examples")[2]
+    assert "--history" not in done.stdout
+
+
+def test_a_home_that_cannot_be_written_is_named_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    done = farrier("worker", "--once", home=tmp_path / "home")
+    assert (done.returncode, "export FARRIER_HOME=" in done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(("words", "code", "said"), [
     (("nonsense",), 2, "nonsense"),
     (("run",), 2, "PROJECT"),
@@ -122,7 +135,7 @@ def test_a_target_whose_extra_is_not_installed_is_refused_with_the_command(
     monkeypatch.setenv("FARRIER_HOME", str(tmp_path))
     monkeypatch.setattr(OnnxRuntime, "package", "a_package_that_nobody_has")
     monkeypatch.setattr(OnnxRuntime, "extra", "exotic")
-    said = r"'cpu-server' needs a_package_that_nobody_has, .* Run: .venv/bin/pip install '.\[exotic\]'"
+    said = r"'cpu-server' needs a_package_that_nobody_has, .* Run: .venv/bin/pip install -e '.\[exotic\]'"
     with pytest.raises(MissingExtra, match=said):
         run("digits", dry_run=dry_run)
     assert not list(tmp_path.rglob("*")), "nothing was begun"

@@ -169,9 +169,14 @@ def test_words_that_name_nothing_are_refused(projects: Path, tmp_path: Path, mon
 @pytest.mark.parametrize(("given", "said"), [
     ({"delimiter": "::"}, "delimiter = '::'.* one character"),
     ({"columns": "a,a"}, "--columns: a stands there twice"),
+    ({"columns": ",".join(["a_long_name"] * 500)}, "--columns: a_long_name stands there twice"),
+    ({"columns": "latin.names"}, "--columns latin.names cannot be read: .* UTF-8"),
 ])
-def test_options_that_cannot_be_are_refused(projects: Path, tmp_path: Path, given: dict[str, Any], said: str) -> None:
+def test_options_that_cannot_be_are_refused(projects: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                            given: dict[str, Any], said: str) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.csv").write_text("a,y\n1,2\n")
+    (tmp_path / "latin.names").write_bytes("größe: continuous.\n".encode("latin-1"))
     with pytest.raises(SettingsError, match=said):
         new("few", data=str(tmp_path / "rows.csv"), target="y", **given)
 

@@ -15,6 +15,8 @@ def test_commands_believe_what_the_profile_believes(store: Store, monkeypatch: p
     monkeypatch.setenv("FARRIER_PROFILE", "production")
     with pytest.raises(DeploymentError, match="no key is trusted"):
         trusted("digits", ())
+    with pytest.raises(DeploymentError, match="no key is trusted"):
+        trusted(None, ())  # as where a folder is verified
     assert trusted("digits", (own,)) == (own,)
     monkeypatch.setenv("FARRIER__DEPLOYMENT__TRUSTED_KEYS", f"[{own}]")
     assert trusted("digits", ()) == (own,)

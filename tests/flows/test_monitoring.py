@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,8 +25,9 @@ from tasks.errors import DeploymentError
 from tasks.monitoring.log import append
 from tasks.monitoring.watching import Finding
 from tasks.records import ColumnDrift, Drift, PreparedData, Release
-from tasks.store import CHECKOUT, Store, state
+from tasks.store import CHECKOUT, Store, home, state
 from tasks.tracking import Tracking
+from tests.flows.conftest import orphans, settle
 from tests.flows.leaving import MONITORED, left
 
 
@@ -91,10 +93,33 @@ def test_drift_is_found_kept_published_and_tracked(live: Release, mixed: Prepare
 
 def farrier(*words: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own: Prefect reads where its server is when it is imported."""
-    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
-    environment["PREFECT_LOGGING_TO_API_BATCH_INTERVAL"] = "60"  # what is left of the logs must not wait for that
     return subprocess.run([sys.executable, "-m", "farrier", *words], capture_output=True, text=True, check=False,
-                          env=environment, cwd=CHECKOUT)
+                          env=alone(), cwd=CHECKOUT)
+
+
+def alone() -> dict[str, str]:
+    """The environment of a command that starts a Prefect server of its own."""
+    environment = {name: value for name, value in os.environ.items() if name != "PREFECT_API_URL"}
+    return environment | {"PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "60"}  # the rest of the logs must not wait for that
+
+
+def test_a_look_that_is_killed_costs_no_row_and_the_next_is_whole(
+    live: Release, mixed: PreparedData, shelf: Store
+) -> None:
+    log(live, mixed, shelf, older=60.0)
+    kept = state("monitoring", "shop", "cpu-server")
+    with subprocess.Popen([sys.executable, "-m", "farrier", "monitor", "shop"], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, env=alone(), cwd=CHECKOUT) as looking:
+        while not list(kept.iterdir()) and looking.poll() is None:
+            time.sleep(0.001)
+        looking.kill()  # while the finding is written
+    settle(home(), but="prefect")
+    done = farrier("monitor", "shop", "--json")
+    assert done.returncode == 3, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert found["rows"] == mixed.rows.validation
+    assert all(json.loads(file.read_text())["rows"] == found["rows"] for file in kept.glob("[!.]*.json"))
+    assert orphans(home()) == []
 
 
 def published() -> list[str]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tasks.store import CHECKOUT
@@ -88,6 +89,23 @@ def test_users_share_a_server_whoever_started_it_and_the_last_one_out_stops_it(s
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert orphans(tmp_path) == []
+
+
+def test_no_page_of_another_origin_may_ask_the_server(start: Start, tmp_path: Path) -> None:
+    process = start("-c", USER)
+    assert process.stdout
+    process.stdout.readline()
+    url = server_of(tmp_path)["url"]
+
+    def allowed(origin: str) -> str | None:
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        return httpx.options(f"{url}/flows/filter", headers=asked).headers.get("access-control-allow-origin")
+
+    assert allowed(url.removesuffix("/api")) == url.removesuffix("/api")
+    assert allowed("https://elsewhere.example") is None
+    unasked = httpx.post(f"{url}/flows/", content='{"name": "sneaked in"}', headers={"Content-Type": "text/plain"})
+    assert unasked.is_client_error  # a form that a browser sends without asking first
+    process.communicate("\n", timeout=120)
 
 
 def test_ctrl_c_in_a_terminal_while_a_run_warms_up_prints_no_traceback(start: Start, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tasks.errors import DeploymentError
-from tasks.plugins import Plugin
+from tasks.plugins import Plugin, installing
 from tasks.records import Artifact, Candidate, Form, Model, Schema, canonical_json
 from tasks.store import Store
 
@@ -34,7 +34,7 @@ class Runtime(Plugin):
         """None where this runtime can work here, else the command that makes it so."""
         if self.package is None or find_spec(self.package) is not None:
             return None
-        return f".venv/bin/pip install '.[{self.extra}]'" if self.extra else ".venv/bin/pip install ."
+        return installing(self.extra)
 
     @abstractmethod
     def build(self, candidate: Candidate, threads: int, schema: Schema, store: Store) -> Artifact:

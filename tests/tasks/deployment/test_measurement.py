@@ -133,7 +133,7 @@ class Absent(Echo):
 def test_a_target_whose_runtime_is_not_installed_is_refused_with_the_command(rows: Case, home: Store) -> None:
     candidate, prepared = rows
     target = on(Echo()).model_copy(update={"runtime": Absent()})
-    with pytest.raises(MissingExtra, match=r"Run: .venv/bin/pip install '.\[exotic\]'"):
+    with pytest.raises(MissingExtra, match=r"Run: .venv/bin/pip install -e '.\[exotic\]'"):
         measure([candidate], target, prepared, QUICK, "accuracy", home)
 
 

@@ -133,6 +133,9 @@ def test_nothing_half_written_is_left(package: Package, tmp_path: Path) -> None:
     ("in.csv", b"", "no first line"), ("in.csv", b"age,city\n\xff\xfe,1\n", "not UTF-8"),
     ("in.parquet", b"no parquet", "cannot be read as parquet"), ("in.csv.gz", b"no gzip", "cannot be read as csv"),
     ("in.rows", b"", "does not tell the format"),
+    ("in.csv.gz", gzip.compress(b"", mtime=0)[:10] + b"\xff" * 9, "cannot be read as csv"),
+    ("in.json", b'[{"age": 1, "city": "a"}] {"age": 2}', 'after the JSON array stands \'{"age": 2}\''),
+    ("in.json", b"[" * 200_000, "nested too deeply"),
 ])
 def test_a_file_that_is_no_table_is_named(package: Package, tmp_path: Path, name: str, content: bytes,
                                           said: str) -> None:
@@ -144,6 +147,9 @@ def test_a_file_that_is_no_table_is_named(package: Package, tmp_path: Path, name
 def test_a_file_that_is_not_there_is_named(package: Package, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent\.csv is not there"):
         predict(package, tmp_path / "absent.csv", tmp_path / "out.csv")
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(DataError, match=r"folder\.csv cannot be opened: Is a directory"):
+        predict(package, tmp_path / "folder.csv", tmp_path / "out.csv")
     with pytest.raises(DataError, match="cannot be written to a pipe"):
         predict(package, write(tmp_path / "in.csv", ROWS), output_format="parquet")
 

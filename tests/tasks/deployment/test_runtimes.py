@@ -114,4 +114,4 @@ class Exotic(Echo):
 
 
 def test_a_runtime_that_is_not_installed_says_how_to_get_it() -> None:
-    assert Exotic().available() == ".venv/bin/pip install '.[exotic]'"
+    assert Exotic().available() == ".venv/bin/pip install -e '.[exotic]'"

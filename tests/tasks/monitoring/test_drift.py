@@ -118,6 +118,12 @@ def test_the_picture_is_the_same_for_the_same_finding() -> None:
     assert "town (psi)" in figure(found)
 
 
+def test_a_name_is_no_markup_in_the_table() -> None:
+    found = drift_of(draw(1, 2000), draw(2, 500, shift=0.5))
+    odd = found.columns[0].model_copy(update={"column": "[a](http://b)|<b>", "drifted": True})
+    assert as_markdown(found.model_copy(update={"columns": (odd,)})).count(r"\[a\](http://b)\|\<b\>") == 2
+
+
 def test_a_name_with_dollars_is_no_formula() -> None:
     found = drift_of(draw(1, 500), draw(2, 100))
     odd = found.model_copy(update={"columns": (found.columns[0].model_copy(update={"column": "cost ($%$)"}),)})

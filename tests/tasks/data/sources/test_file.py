@@ -245,6 +245,11 @@ def test_files_that_do_not_belong_together_are_named(tmp_path: Path, files: dict
         collected(tmp_path, path=str(folder_of(tmp_path, **files)), **options)
 
 
+def test_a_pattern_at_a_place_that_nothing_here_reads_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere://rows/\*\.csv cannot be looked through: .*Mend data.source.path"):
+        collected(tmp_path, path="nowhere://rows/*.csv")
+
+
 def test_what_is_nested_becomes_columns_of_its_own(tmp_path: Path) -> None:
     rows = [{"a": 1, "home": {"city": "Bern", "at": {"lat": 46.9}}}, {"a": 2, "home": {"city": None, "at": None}}]
     (tmp_path / "r.jsonl").write_text("\n".join(map(json.dumps, rows)))
