@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import TrainingError
+from tasks.errors import EveryTrialFailed, TrainingError
 from tasks.processes import run_apart
-from tasks.records import Estimate, PreparedData, TrainedModel
+from tasks.records import Estimate, PreparedData, TrainedModel, Untrained
 from tasks.store import Store
 from tasks.training import metrics, reference
 from tasks.training.families import AnyFamily
@@ -32,11 +32,23 @@ class Attempt:
     loss: float
 
 
+def outcome(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings,
+            store: Store) -> TrainedModel | Untrained:
+    """What `tune` gives; where every trial failed, the reason, so that one family does not end the run of the others.
+
+    Raises what says nothing of the family, as `tune` does: rows or a metric that suit none, a killed process.
+    """
+    try:
+        return tune(family, prepared, settings, store)
+    except EveryTrialFailed as problem:
+        return Untrained(family=family.kind, reason=str(problem), trials=problem.trials)
+
+
 def tune(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings, store: Store) -> TrainedModel:
     """The best model that a family gives within its trials; the same bytes for the same data, seed and threads.
 
-    Raises TrainingError where the family or the metric does not suit the data, or no trial gave a model;
-    SettingsError where the device is not there.
+    Raises TrainingError where the family or the metric does not suit the data, EveryTrialFailed where no trial gave a
+    model, SettingsError where the device is not there.
     """
     return run_apart(search, family, prepared, settings, store, threads=settings.threads, seed=settings.seed)
 
@@ -80,8 +92,8 @@ def _best_of_trials(family: AnyFamily, data: Fold, settings: TrainingSettings, d
         study.tell(trial, attempt.value)
         best = attempt if best is None or _beats(attempt, best, settings.primary) else best
     if best is None:
-        raise TrainingError(f"none of {made} trials of family {family.kind!r} gave a model. "
-                            f"The last said: {refusal}") from refusal
+        raise EveryTrialFailed(f"none of {made} trials of family {family.kind!r} gave a model. "
+                               f"The last said: {refusal}", made) from refusal
     return made, best
 
 

@@ -256,6 +256,25 @@ def test_only_one_stage_is_repeated_where_that_is_asked(outcome: dict, farrier: 
     assert not result["releases"]
 
 
+BROKEN = "{kind: cnn, channels: [2, 2, 2, 2], pools: [1, 2, 3, 4], epochs: 1}"  # pools leave nothing of an image
+
+
+def test_a_family_without_a_model_is_left_out_with_its_reason(farrier: Farrier, tracking: Tracking) -> None:
+    few = ("--only", "training", "--json", "-o", "tracking.uri=" + tracking.uri, "-o",
+           "optimization.recipes=[{name: keep, chain: [{kind: keep}]}]")
+    done = farrier("run", "digits", *few, "-o", f"training.families=[{{kind: constant}}, {{kind: linear}}, {BROKEN}]")
+    assert done.returncode == 0, done.stderr
+    assert "left out: cnn: none of 1 trials" in done.stderr
+    experiment = tracking.client.get_experiment_by_name("digits").experiment_id
+    stage = next(run for run in tracking.client.search_runs([experiment])
+                 if run.data.tags["farrier.key"] == json.loads(done.stdout)["key"] + "/training")
+    assert "too small for 4 pools" in stage.data.tags["farrier.left_out.cnn"]
+    assert stage.data.params["families"] == "constant,linear"
+    alone = farrier("run", "digits", *few, "-o", f"training.families=[{{kind: constant}}, {BROKEN}]")
+    assert alone.returncode == 1
+    assert "no family is left" in alone.stderr
+
+
 def test_no_candidate_within_budget_keeps_the_old_release(outcome: dict, farrier: Farrier) -> None:
     done = farrier("run", "tiny", "-o", f"targets.{TARGETS[0]}.budgets.size_bytes=10", "--json")
     assert done.returncode == 3, done.stderr

@@ -5,16 +5,17 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from tasks.errors import SettingsError, TrainingError
-from tasks.records import PreparedData, TrainedModel
+from tasks.errors import EveryTrialFailed, SettingsError, TrainingError
+from tasks.records import PreparedData, TrainedModel, Untrained
 from tasks.store import Store
 from tasks.training import metrics, tuning
 from tasks.training.families import AnyFamily, Boosting, Cnn, Constant, Forest, Linear, Mlp
 from tasks.training.folds import fold
 from tasks.training.settings import TrainingSettings
-from tasks.training.tuning import Attempt, _beats, search, tune
+from tasks.training.tuning import Attempt, _beats, outcome, search, tune
 
 QUICK = TrainingSettings(trials=3)
+TOO_DEEP = Cnn(channels=(2, 2, 2, 2), pools=(1, 2, 3, 4), trials=2)  # nothing is left of 8 by 8 pixels
 
 
 REPEATED: dict[str, AnyFamily] = {
@@ -98,8 +99,21 @@ def test_a_failed_trial_is_left_out(mixed: PreparedData, store: Store) -> None:
 
 
 def test_failed_trials_only_are_an_error(mixed: PreparedData, store: Store) -> None:
-    with pytest.raises(TrainingError, match=r"none of 3 trials of family 'linear' gave a model.*not today"):
+    with pytest.raises(EveryTrialFailed, match=r"none of 3 trials of family 'linear' gave a model.*not today"):
         search(Moody(always=True), mixed, QUICK, store)
+
+
+def test_a_family_of_failed_trials_only_is_told_and_not_raised(digits: PreparedData, store: Store) -> None:
+    found = outcome(TOO_DEEP, digits, QUICK, store)
+    assert isinstance(found, Untrained)
+    assert (found.family, found.trials) == ("cnn", 2)
+    assert "too small for 4 pools" in found.reason
+    assert Untrained.model_validate_json(found.model_dump_json()) == found
+
+
+def test_what_says_nothing_of_the_family_is_still_raised(mixed: PreparedData, store: Store) -> None:
+    with pytest.raises(TrainingError, match="'rmse' is not for a binary task"):
+        outcome(Linear(), mixed, TrainingSettings(primary="rmse"), store)
 
 
 def test_an_error_in_the_process_is_raised_here(mixed: PreparedData, store: Store) -> None:
