@@ -57,7 +57,7 @@ def search(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings
     """What `tune` runs in its own process."""
     _check(family, prepared, settings)
     device = resolve_device(settings.device)
-    data = fold(prepared, store)
+    data = fold(prepared, store, balanced=settings.balanced)
     count, best = _best_of_trials(family, data, settings, device)
     return TrainedModel(family=family.kind, model=reference.keep(best.fitted, store), params={**best.params},
                         primary=settings.primary, metrics=_estimates(data, best.fitted, settings),
@@ -70,6 +70,9 @@ def _check(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings
     if schema.task not in metrics.metric(settings.primary).tasks:
         raise TrainingError(f"metric {settings.primary!r} is not for a {schema.task} task. "
                             f"Set training.primary to one of {', '.join(metrics.metrics_of(schema.task))}.")
+    if settings.balanced and not schema.classes:
+        raise TrainingError("training.weights is 'balanced', which weighs classes, and a regression has none. "
+                            "Set it to 'auto' or 'none'.")
     if not family.suits(schema):
         raise TrainingError(f"family {family.kind!r} does not suit input {schema.input!r}. "
                             f"Remove it from training.families.")
@@ -103,7 +106,8 @@ def _study(family: AnyFamily, settings: TrainingSettings) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     better = "maximize" if metrics.metric(settings.primary).higher_is_better else "minimize"
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=settings.seed), direction=better)
-    study.enqueue_trial(dict(family.first))
+    for params in (family.first, *family.proven):
+        study.enqueue_trial(dict(params))
     return study
 
 
