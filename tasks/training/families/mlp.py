@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 
 class Mlp(Family):
-    """Dense layers with ReLU and dropout between them."""
+    """Dense layers with ReLU and dropout between them, over numbers that are cut into pieces where rows suffice."""
 
     yields: ClassVar[Form] = "torch"
     first: ClassVar[Params] = {"rate": 0.003, "dropout": 0.2, "decay": 0.01}
     kind: Literal["mlp"] = "mlp"
     trials: int | None = Field(2, ge=1, description="how many are tried; None: as many as training.trials says")
     hidden: tuple[int, ...] = Field((256, 128), min_length=1, description="the widths of the hidden layers")
+    pieces: int = Field(32, ge=0, description="into which each number is cut, at most, 200 train rows to a piece; "
+                                              "0: none")
     epochs: int = Field(40, ge=1)
     smoothing: float = Field(0.05, ge=0, lt=1, description="of the labels, so that no answer is too sure")
 
@@ -33,5 +35,5 @@ class Mlp(Family):
 
     def fit(self, data: Fold, params: Params, *, seed: int, device: str) -> Fitted:
         plan = {"kind": "mlp", "hidden": list(self.hidden), "dropout": params["dropout"]}
-        course = Course(self.epochs, params["rate"], params["decay"], self.smoothing)
+        course = Course(self.epochs, params["rate"], params["decay"], self.smoothing, self.pieces)
         return fit_network(plan, course, data, seed=seed, device=device)
