@@ -29,7 +29,7 @@ class Course:
     rate: float
     decay: float
     smoothing: float
-    pieces: int = 0
+    pieces: float = 0
 
 
 def fit_network(plan: Mapping[str, Any], course: Course, data: Fold, *, seed: int, device: str) -> Fitted:
@@ -60,7 +60,7 @@ def fresh(plan: Mapping[str, Any], course: Course, X: NDArray[np.float32], data:
     from torch import from_numpy, no_grad
 
     numbers = sum(column.kind == "number" for column in data.schema.features)  # the transformer puts them first
-    pieces = cut(X, numbers, course.pieces) if data.schema.input == "rows" else None
+    pieces = cut(X, numbers, int(course.pieces)) if data.schema.input == "rows" else None
     if pieces is None:
         return build(architecture(plan, X.shape[1], data), seed=seed)
     wider = {**plan, "hidden": [len(pieces.bias), *plan["hidden"]], "clipped": True}

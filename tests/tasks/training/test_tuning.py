@@ -12,7 +12,7 @@ from tasks.training import metrics, tuning
 from tasks.training.families import AnyFamily, Boosting, Cnn, Constant, Forest, Linear, Mlp
 from tasks.training.folds import fold
 from tasks.training.settings import TrainingSettings
-from tasks.training.tuning import Attempt, _beats, outcome, search, tune
+from tasks.training.tuning import Attempt, _beats, _study, outcome, search, tune
 
 QUICK = TrainingSettings(trials=3)
 TOO_DEEP = Cnn(channels=(2, 2, 2, 2), pools=(1, 2, 3, 4), trials=2)  # nothing is left of 8 by 8 pixels
@@ -76,6 +76,11 @@ def test_of_equal_trials_the_surer_one_is_kept(mixed: PreparedData, store: Store
 def test_a_family_may_have_its_own_number_of_trials(mixed: PreparedData, store: Store) -> None:
     assert search(Linear(trials=1), mixed, QUICK, store).trials == 1
     assert search(Linear(), mixed, QUICK, store).trials == 3
+
+
+def test_a_search_begins_with_what_is_known_to_do_well() -> None:
+    study = _study(Boosting(), QUICK)
+    assert [Boosting().space(study.ask()) for _ in range(3)] == [Boosting.first, *Boosting.proven]
 
 
 def test_no_trial_starts_after_the_time_is_over(mixed: PreparedData, store: Store) -> None:
@@ -143,7 +148,7 @@ def test_a_metric_that_validation_cannot_tell_fails_the_trial(mixed: PreparedDat
     data = fold(mixed, store)
     one_class = type(data)(data.schema, data.train, data.train_target, data.validation,
                            np.zeros_like(data.validation_target))
-    monkeypatch.setattr(tuning, "fold", lambda prepared, store: one_class)
+    monkeypatch.setattr(tuning, "fold", lambda prepared, store, **_: one_class)
     with pytest.raises(TrainingError, match=r"roc_auc is not defined on the [0-9]+ validation rows"):
         search(Linear(), mixed, TrainingSettings(trials=1, primary="roc_auc"), store)
     assert "roc_auc" not in search(Linear(), mixed, TrainingSettings(trials=1), store).metrics
