@@ -181,7 +181,8 @@ class Chronicle:
             seconds=round(time.monotonic() - self._clock, 1), prepared=prepared,
             expectations=json.loads(store.fetch(prepared.expectations).read_text(encoding="utf-8")),
             quarantine=dict(Counter(quarantined.to_pylist())), trained=trained.models, champion=trained.champion.family,
-            candidates=self.outcome.candidates, targets=tuple(each.story for each in self.outcome.deployed),
+            left_out=trained.left_out, candidates=self.outcome.candidates,
+            targets=tuple(each.story for each in self.outcome.deployed),
             attributions=tuple(
                 Attribution(a.recipe, a.technique, a.size_factor, a.latency_factor, a.quality_change)
                 for a in attribute(self.outcome.candidates, measured)), reused=tuple(self.tally.reused),

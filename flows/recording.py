@@ -26,6 +26,7 @@ from tasks.records import (
     PreparedData,
     Release,
     TrainedModel,
+    Untrained,
 )
 from tasks.report.markdown import data_markdown, optimization_markdown, training_markdown
 from tasks.tracking import Tracking
@@ -53,15 +54,19 @@ def record_data(run: Run, prepared: Made[PreparedData], settings: DataSettings) 
 
 
 def record_training(
-    run: Run, models: Sequence[Made[TrainedModel]], champion: TrainedModel, prepared: PreparedData
+    run: Run, results: Sequence[Made[TrainedModel | Untrained]], champion: TrainedModel, prepared: PreparedData
 ) -> None:
-    """The training stage and a run for each family's best."""
-    stage = _stage(run, "training", datasets=_datasets(prepared), tags={"farrier.champion": champion.family},
-                   params={"families": ",".join(made.result.family for made in models), "primary": champion.primary},
+    """The training stage and a run for each family's best; a family that is left out is named with its reason."""
+    models = [one.result for one in results if isinstance(one.result, TrainedModel)]
+    left_out = [one.result for one in results if isinstance(one.result, Untrained)]
+    stage = _stage(run, "training", datasets=_datasets(prepared),
+                   tags={"farrier.champion": champion.family,
+                         **{f"farrier.left_out.{each.family}": as_called(each.reason) for each in left_out}},
+                   params={"families": ",".join(model.family for model in models), "primary": champion.primary},
                    metrics=_numbers({champion.primary: champion.quality}), attachments=(Attachment(
-                       name="training/summary.md",
-                       text=training_markdown(tuple(made.result for made in models), champion.family)),))
-    post(run.tracking_uri, [stage, *(_model(run, made, champion) for made in models)])
+                       name="training/summary.md", text=training_markdown(models, champion.family, left_out)),))
+    post(run.tracking_uri, [stage, *(_model(run, one.result, champion, reused=one.reused) for one in results
+                                     if isinstance(one.result, TrainedModel))])
 
 
 def record_optimization(run: Run, made: Sequence[Made[Candidate | Failed]], prepared: PreparedData) -> None:
@@ -156,11 +161,10 @@ def _flow_tags(run: Run) -> dict[str, str]:
     return {"farrier.flow_run": flow_run_id() or run.flow_run, "farrier.flow_run_url": flow_run_url()}
 
 
-def _model(run: Run, made: Made[TrainedModel], champion: TrainedModel) -> Entry:
-    trained = made.result
+def _model(run: Run, trained: TrainedModel, champion: TrainedModel, *, reused: bool) -> Entry:
     return Entry(
         key=f"{run.key}/model/{trained.family}", parent=f"{run.key}/training", experiment=run.project,
-        name=trained.family, sha256=trained.digest(), reused=made.reused,
+        name=trained.family, sha256=trained.digest(), reused=reused,
         params={**{name: str(value) for name, value in trained.params.items()}, "family": trained.family,
                 "seed": str(trained.seed), "threads": str(trained.threads), "trials": str(trained.trials)},
         metrics={**_numbers(trained.metrics), "size_bytes": float(trained.model.size_bytes)},

@@ -11,6 +11,7 @@ FarrierError
 ├── DataError                the source cannot be read, or is not what the schema says
 │   └── ExpectationsFailed   a table-level expectation does not hold
 ├── TrainingError            no model came out of a fit
+│   └── EveryTrialFailed     a family gave no model, whatever was tried: others may give one
 ├── OptimizationError        a recipe did not give a candidate
 │   └── UnsuitableModel      a technique was asked to take a form that it does not accept
 ├── ParityError              the exported graph does not answer as the trained model does
@@ -64,6 +65,17 @@ class ExpectationsFailed(DataError):
 
 class TrainingError(FarrierError):
     """A fit gave no model."""
+
+
+class EveryTrialFailed(TrainingError):
+    """No trial of a family gave a model, while its rows and settings let the search begin."""
+
+    def __init__(self, message: str, trials: int = 0) -> None:
+        super().__init__(message, trials)  # both are kept in args, so that the error survives a pipe
+        self.trials = trials
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class OptimizationError(FarrierError):

@@ -239,6 +239,14 @@ class TrainedModel(Record):
         return self.metrics[self.primary]
 
 
+class Untrained(Record):
+    """A family of which no trial gave a model, and why: a line of the leaderboard while others gave one."""
+
+    family: str
+    reason: str
+    trials: int
+
+
 class Recipe(Record):
     """A named chain of techniques as canonical JSON, and the model that it starts from."""
 

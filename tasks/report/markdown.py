@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from tasks.calling import as_called
 from tasks.escaping import plain
-from tasks.records import Candidate, Failed, PreparedData, TrainedModel
+from tasks.records import Candidate, Failed, PreparedData, TrainedModel, Untrained
 from tasks.report import sentences, words
 from tasks.report.story import Story, TargetStory
 
@@ -23,13 +23,14 @@ def data_markdown(prepared: PreparedData) -> str:
     return "\n\n".join([what, table(["part", "rows"], parts), *suspect, origin])
 
 
-def training_markdown(trained: Sequence[TrainedModel], champion: str) -> str:
-    """The leaderboard: every family's best by the metric that decides, with its interval."""
+def training_markdown(trained: Sequence[TrainedModel], champion: str, left_out: Sequence[Untrained] = ()) -> str:
+    """The leaderboard: every family's best by the metric that decides, with its interval; and who is left out."""
     ordered = sorted(trained, key=lambda t: (-words.better(t.primary) * t.quality.value, t.family))
     lines = [[f"**{plain(t.family)}** (champion)" if t.family == champion else plain(t.family),
               words.quality(t.quality, t.primary), words.size(t.model.size_bytes), str(t.trials)] for t in ordered]
     metric = ordered[0].primary.replace("_", " ") if ordered else "quality"
-    return table(["family", metric, "size", "trials"], lines)
+    failed = [f"- **{plain(each.family)}** is left out: {plain(as_called(each.reason))}" for each in left_out]
+    return "\n\n".join([table(["family", metric, "size", "trials"], lines), *(["\n".join(failed)] if failed else [])])
 
 
 def optimization_markdown(candidates: Sequence[Candidate | Failed]) -> str:

@@ -19,6 +19,7 @@ from tasks.records import (
     Release,
     Scenario,
     TrainedModel,
+    Untrained,
     Verdict,
 )
 
@@ -92,6 +93,7 @@ class Story(Record):
     quarantine: dict[str, int] = Field({}, description="rows put aside, by reason")
     trained: tuple[TrainedModel, ...]
     champion: str = Field(description="the champion's family")
+    left_out: tuple[Untrained, ...] = ()
     candidates: tuple[Candidate | Failed, ...]
     targets: tuple[TargetStory, ...]
     attributions: tuple[Attribution, ...] = ()

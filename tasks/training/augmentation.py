@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 class Distortion:
     """Random affine maps of flat images (rows, height x width), zeros outside; each amount is the largest taken.
 
-    `shift` is in pixels, `rotation` in degrees, `zoom` and `shear` are shares of the image's side.
+    `rotation` is in degrees; `shift`, `zoom` and `shear` are shares of the image's side.
     """
 
     shape: tuple[int, int]
-    shift: float = 0.8
+    shift: float = 0.1
     rotation: float = 10.0
     zoom: float = 0.1
     shear: float = 0.1
@@ -36,9 +36,8 @@ class Distortion:
         """One 2 by 3 matrix a row, in the coordinates of affine_grid: the image spans -1 to 1."""
         import torch
 
-        height, width = self.shape
         largest = torch.tensor([radians(self.rotation), self.zoom, self.zoom, self.shear,
-                                2 * self.shift / width, 2 * self.shift / height])
+                                2 * self.shift, 2 * self.shift])
         angle, tall, wide, slant, right, down = (2 * torch.rand(count, 6, generator=generator) - 1).mul(largest).T
         cosine, sine = angle.cos(), angle.sin()
         return torch.stack([torch.stack([(1 + tall) * cosine, slant - (1 + wide) * sine, right], 1),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tasks.data import preparation
 from tasks.errors import TrainingError
-from tasks.records import PreparedData, TrainedModel
+from tasks.records import PreparedData, TrainedModel, Untrained
 from tasks.store import Store
 from tasks.training.intervals import bca, normal_quantile
 from tasks.training.metrics import losses, metric
@@ -39,6 +39,20 @@ def champion(models: Sequence[TrainedModel], prepared: PreparedData, store: Stor
     peers = [model for model in worthy
              if model is best or tied(name, truth, answers[best.family], answers[model.family], level=level)]
     return min(peers, key=lambda model: model.model.size_bytes)
+
+
+def standing(results: Sequence[TrainedModel | Untrained]) -> tuple[list[TrainedModel], list[Untrained]]:
+    """The models that families gave, and the families that are left out.
+
+    Raises TrainingError, with every reason, where none is left, or only the null beside families that failed.
+    """
+    models = [result for result in results if isinstance(result, TrainedModel)]
+    left_out = [result for result in results if isinstance(result, Untrained)]
+    if left_out and not any(model.family != NULL for model in models):
+        reasons = "\n".join(each.reason for each in left_out)
+        raise TrainingError(f"no family is left to choose a champion from: {len(left_out)} failed.\n{reasons}\n"
+                            f"Mend the rows, or take other families.")
+    return models, left_out
 
 
 def _worthy(models: Sequence[TrainedModel], truth: NDArray[Any],

@@ -17,13 +17,28 @@ from tasks.store import Store
 
 @dataclass(frozen=True)
 class Fold:
-    """The rows of one fit: typed frames with their targets (class indices, int64, or float64)."""
+    """The rows of one fit: typed frames with their targets (class indices, int64, or float64).
+
+    balanced: each class weighs the same in a fit, however many rows it has.
+    """
 
     schema: Schema
     train: DataFrame
     train_target: NDArray[Any]
     validation: DataFrame
     validation_target: NDArray[Any]
+    balanced: bool = False
+
+    @property
+    def class_weights(self) -> NDArray[np.float32] | None:
+        """What a row of each class weighs where classes weigh the same: n / (classes x rows of it), mean 1 over rows.
+
+        King and Zeng, Logistic Regression in Rare Events Data, 2001: the weights of scikit-learn's `balanced`.
+        """
+        if not self.balanced or not self.schema.classes:
+            return None
+        counts = np.bincount(self.train_target, minlength=len(self.schema.classes))
+        return (len(self.train_target) / (len(counts) * counts)).astype(np.float32)
 
     def check(self) -> None:
         """Raise TrainingError where nothing can be learned: no rows, a class without rows, a target not finite."""
@@ -52,13 +67,13 @@ class Fitted:
     answers: NDArray[np.float32]
 
 
-def fold(prepared: PreparedData, store: Store) -> Fold:
+def fold(prepared: PreparedData, store: Store, *, balanced: bool = False) -> Fold:
     """The train and validation rows of prepared data, checked: what every family is fitted to."""
     schema = prepared.data_schema
     train, validation = preparation.load(prepared.train, store), preparation.load(prepared.validation, store)
     made = Fold(schema=schema,
                 train=preparation.typed(train, schema), train_target=preparation.target(train, schema),
                 validation=preparation.typed(validation, schema),
-                validation_target=preparation.target(validation, schema))
+                validation_target=preparation.target(validation, schema), balanced=balanced)
     made.check()
     return made

@@ -88,21 +88,23 @@ def train_network(module: nn.Module, X: NDArray[np.float32], y: NDArray[Any], *,
                   X_val: NDArray[np.float32] | None = None, y_val: NDArray[Any] | None = None,
                   epochs: int, lr: float, weight_decay: float, seed: int, device: str = "cpu",
                   augment: Augment | None = None, soft_targets: NDArray[np.float32] | None = None,
-                  temperature: float = 1.0, batch: int | None = None, label_smoothing: float = 0.0) -> nn.Module:
+                  temperature: float = 1.0, batch: int | None = None, label_smoothing: float = 0.0,
+                  class_weights: NDArray[np.float32] | None = None) -> nn.Module:
     """A trained copy of a network, on the CPU and in evaluation mode; the argument stays as it is.
 
     X: (rows, features); y: class indices (rows,), or floats for a regression. `soft_targets` (rows, classes) are a
-    teacher's probabilities: they take the place of y, softened by the temperature (Hinton et al., 2015). With
-    validation rows the weights of the epoch with the least validation loss are kept, else the last ones.
+    teacher's probabilities: they take the place of y, softened by the temperature (Hinton et al., 2015).
+    `class_weights` (classes,) say how much a row of each class weighs in the loss. With validation rows the weights of
+    the epoch with the least validation loss are kept, else the last ones.
     Raises TrainingError where the loss is no longer a number.
     """
     import torch
 
     device = resolve_device(device)
     network = copy.deepcopy(module).to(device)
-    lesson = (_hard(X, y, device, label_smoothing) if soft_targets is None
+    lesson = (_hard(X, y, device, class_weights, label_smoothing) if soft_targets is None
               else _soft(X, soft_targets, device, temperature))
-    exam = None if X_val is None or y_val is None else _hard(X_val, y_val, device)
+    exam = None if X_val is None or y_val is None else _hard(X_val, y_val, device, class_weights)
     size = batch or batch_size(len(X))
     with torch.random.fork_rng(devices=[device] if device == "cuda" else []), _repeatable(device):
         torch.manual_seed(seed)
@@ -142,7 +144,8 @@ def _stepper(network: nn.Module, lr: float, weight_decay: float, steps: int, **h
     return Stepper(optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, _pace(steps)), **how)
 
 
-def _hard(X: NDArray[np.float32], y: NDArray[Any], device: str, label_smoothing: float = 0.0) -> Lesson:
+def _hard(X: NDArray[np.float32], y: NDArray[Any], device: str, class_weights: NDArray[np.float32] | None,
+          label_smoothing: float = 0.0) -> Lesson:
     """Learn the truth: cross-entropy for class indices, squares for floats."""
     import torch
     from torch.nn.functional import cross_entropy, mse_loss
@@ -151,8 +154,9 @@ def _hard(X: NDArray[np.float32], y: NDArray[Any], device: str, label_smoothing:
     if np.issubdtype(y.dtype, np.floating):
         unit = float(y.var()) or 1.0  # else the gradients of a target counted in millionths would vanish
         return Lesson(rows, _on(device, y), lambda answer, target: mse_loss(answer[:, 0], target) / unit, exact=True)
+    weights = None if class_weights is None else _on(device, class_weights)
     return Lesson(rows, torch.as_tensor(y, device=device),
-                  lambda logits, target: cross_entropy(logits, target, label_smoothing=label_smoothing))
+                  lambda logits, target: cross_entropy(logits, target, weights, label_smoothing=label_smoothing))
 
 
 def _soft(X: NDArray[np.float32], probabilities: NDArray[np.float32], device: str, temperature: float) -> Lesson:

@@ -8,8 +8,9 @@ themselves, so a network whose channels were pruned is kept like any other.
     {"kind": "cnn", "shape": [8, 8], "channels": [16, 32, 32], "pools": [2], "hidden": [], "outputs": 10,
      "dropout": 0.2}
 
-`pools` holds after how many convolutions a 2 by 2 maximum is taken. `scale` and `mean` (regression) turn the last
-layer's answer into the target's unit.
+With `clipped`, the first of an mlp's hidden layers is fixed and ends in a clip to 0..1 (tasks/training/pieces.py), not
+in ReLU and dropout. `pools` holds after how many convolutions a 2 by 2 maximum is taken. `scale` and `mean`
+(regression) turn the last layer's answer into the target's unit.
 """
 
 from __future__ import annotations
@@ -51,7 +52,11 @@ def _dense(width: int, architecture: Mapping[str, Any]) -> list[nn.Module]:
     from torch import nn
 
     layers: list[nn.Module] = []
-    for hidden in architecture["hidden"]:
+    widths = list(architecture["hidden"])
+    if architecture.get("clipped"):
+        layers += [nn.Linear(width, widths[0]).requires_grad_(False), nn.Hardtanh(0.0, 1.0)]
+        width = widths.pop(0)
+    for hidden in widths:
         layers += [nn.Linear(width, hidden), nn.ReLU(), nn.Dropout(architecture["dropout"])]
         width = hidden
     return [*layers, nn.Linear(width, architecture["outputs"])]
@@ -105,7 +110,8 @@ def describe(network: nn.Module) -> Architecture:
               "dropout": next((layer.p for layer in layers if isinstance(layer, nn.Dropout)), 0.0), **unit}
     if isinstance(layers[0], nn.Unflatten):
         return {"kind": "cnn", "shape": list(layers[0].unflattened_size[1:]), **_convolutions(layers), **common}
-    return {"kind": "mlp", "inputs": dense[0].in_features, **common}
+    clipped = {"clipped": True} if any(isinstance(layer, nn.Hardtanh) for layer in layers) else {}
+    return {"kind": "mlp", "inputs": dense[0].in_features, **clipped, **common}
 
 
 def _rescaling(layers: list[nn.Module]) -> nn.Linear | None:

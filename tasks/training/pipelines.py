@@ -34,23 +34,38 @@ TREE = "schema.json"  # where skops says what the object is made of
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 
 
-def fit_pipeline(estimator: Any, data: Fold) -> Fitted:
+def fit_pipeline(estimator: Any, data: Fold, *, watched: bool = False) -> Fitted:
     """A pipeline of the data's own transformer and the estimator, fitted to the train rows.
 
+    watched: the estimator looks at the validation rows while it learns, to stop when they gain no more.
     Raises TrainingError where the estimator refuses its hyper-parameters or the rows.
     """
     from joblib import parallel_config  # type: ignore[import-untyped]
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.pipeline import Pipeline
 
-    pipeline = Pipeline([("prepare", preparation.transformer(data.schema)), ("model", estimator)])
+    prepare = preparation.transformer(data.schema)
     try:
         with warnings.catch_warnings(), parallel_config("threading", n_jobs=_threads()):
             warnings.simplefilter("ignore", ConvergenceWarning)  # validation judges the fit, converged or not
-            pipeline.fit(data.train, data.train_target)
+            rows = prepare.fit_transform(data.train)
+            estimator.fit(rows, data.train_target, **_weighed(data), **(_watched(prepare, data) if watched else {}))
     except ValueError as problem:
         raise TrainingError(f"{type(estimator).__name__} cannot be fitted: {problem}") from problem
+    pipeline = Pipeline([("prepare", prepare), ("model", estimator)])
     return Fitted("sklearn", pipeline, None, ask(pipeline, data.validation, data.schema))
+
+
+def _weighed(data: Fold) -> dict[str, Any]:
+    weights = data.class_weights
+    return {} if weights is None else {"sample_weight": weights[data.train_target]}
+
+
+def _watched(prepare: Any, data: Fold) -> dict[str, Any]:
+    """The validation rows as scikit-learn's boosting takes them."""
+    weights = data.class_weights
+    heavy = {} if weights is None else {"sample_weight_val": weights[data.validation_target]}
+    return {"X_val": prepare.transform(data.validation), "y_val": data.validation_target, **heavy}
 
 
 def _threads() -> int:

@@ -25,6 +25,14 @@ class TrainingSettings(Record):
     seed: int = Field(0, ge=0, lt=2**32)
     threads: int = Field(1, ge=1, description="of each family's own process")
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    weights: Literal["auto", "balanced", "none"] = Field(
+        "auto", description="balanced: each class weighs the same in a fit, however rare; auto: balanced where the "
+                            "primary metric is balanced_accuracy, else none")
+
+    @property
+    def balanced(self) -> bool:
+        """Whether each class weighs the same in a fit."""
+        return self.weights == "balanced" or (self.weights == "auto" and self.primary == "balanced_accuracy")
 
     @field_validator("primary")
     @classmethod

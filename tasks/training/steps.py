@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks.caching import step
-from tasks.records import PreparedData, TrainedModel
+from tasks.records import PreparedData, TrainedModel, Untrained
 from tasks.store import Store
 from tasks.training import champions, tuning
 from tasks.training.families import AnyFamily
@@ -13,9 +13,9 @@ from tasks.training.settings import TrainingSettings
 
 
 @step(name="train", task_run_name="train {family.kind}")
-def train(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings) -> TrainedModel:
-    """Tune one family and keep its best model by validation."""
-    return tuning.tune(family, prepared, settings, Store())
+def train(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings) -> TrainedModel | Untrained:
+    """Tune one family and keep its best model by validation, or the reason why it gave none."""
+    return tuning.outcome(family, prepared, settings, Store())
 
 
 @step(name="champion")

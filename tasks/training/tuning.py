@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tasks.errors import TrainingError
+from tasks.errors import EveryTrialFailed, TrainingError
 from tasks.processes import run_apart
-from tasks.records import Estimate, PreparedData, TrainedModel
+from tasks.records import Estimate, PreparedData, TrainedModel, Untrained
 from tasks.store import Store
 from tasks.training import metrics, reference
 from tasks.training.families import AnyFamily
@@ -32,11 +32,23 @@ class Attempt:
     loss: float
 
 
+def outcome(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings,
+            store: Store) -> TrainedModel | Untrained:
+    """What `tune` gives; where every trial failed, the reason, so that one family does not end the run of the others.
+
+    Raises what says nothing of the family, as `tune` does: rows or a metric that suit none, a killed process.
+    """
+    try:
+        return tune(family, prepared, settings, store)
+    except EveryTrialFailed as problem:
+        return Untrained(family=family.kind, reason=str(problem), trials=problem.trials)
+
+
 def tune(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings, store: Store) -> TrainedModel:
     """The best model that a family gives within its trials; the same bytes for the same data, seed and threads.
 
-    Raises TrainingError where the family or the metric does not suit the data, or no trial gave a model;
-    SettingsError where the device is not there.
+    Raises TrainingError where the family or the metric does not suit the data, EveryTrialFailed where no trial gave a
+    model, SettingsError where the device is not there.
     """
     return run_apart(search, family, prepared, settings, store, threads=settings.threads, seed=settings.seed)
 
@@ -45,7 +57,7 @@ def search(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings
     """What `tune` runs in its own process."""
     _check(family, prepared, settings)
     device = resolve_device(settings.device)
-    data = fold(prepared, store)
+    data = fold(prepared, store, balanced=settings.balanced)
     count, best = _best_of_trials(family, data, settings, device)
     return TrainedModel(family=family.kind, model=reference.keep(best.fitted, store), params={**best.params},
                         primary=settings.primary, metrics=_estimates(data, best.fitted, settings),
@@ -58,6 +70,9 @@ def _check(family: AnyFamily, prepared: PreparedData, settings: TrainingSettings
     if schema.task not in metrics.metric(settings.primary).tasks:
         raise TrainingError(f"metric {settings.primary!r} is not for a {schema.task} task. "
                             f"Set training.primary to one of {', '.join(metrics.metrics_of(schema.task))}.")
+    if settings.balanced and not schema.classes:
+        raise TrainingError("training.weights is 'balanced', which weighs classes, and a regression has none. "
+                            "Set it to 'auto' or 'none'.")
     if not family.suits(schema):
         raise TrainingError(f"family {family.kind!r} does not suit input {schema.input!r}. "
                             f"Remove it from training.families.")
@@ -80,8 +95,8 @@ def _best_of_trials(family: AnyFamily, data: Fold, settings: TrainingSettings, d
         study.tell(trial, attempt.value)
         best = attempt if best is None or _beats(attempt, best, settings.primary) else best
     if best is None:
-        raise TrainingError(f"none of {made} trials of family {family.kind!r} gave a model. "
-                            f"The last said: {refusal}") from refusal
+        raise EveryTrialFailed(f"none of {made} trials of family {family.kind!r} gave a model. "
+                               f"The last said: {refusal}", made) from refusal
     return made, best
 
 
@@ -91,7 +106,8 @@ def _study(family: AnyFamily, settings: TrainingSettings) -> Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     better = "maximize" if metrics.metric(settings.primary).higher_is_better else "minimize"
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=settings.seed), direction=better)
-    study.enqueue_trial(dict(family.first))
+    for params in (family.first, *family.proven):
+        study.enqueue_trial(dict(params))
     return study
 
 

@@ -323,6 +323,25 @@ def test_mlflow_shows_the_profile_that_was_chosen(outcome: dict, alone: Printed,
     assert pipeline_of(tracking, alone.summary["key"]).data.params["profile"] == "ci"
 
 
+BROKEN = "{kind: cnn, channels: [2, 2, 2, 2], pools: [1, 2, 3, 4], epochs: 1}"  # pools leave nothing of an image
+
+
+def test_a_family_without_a_model_is_left_out_with_its_reason(farrier: Farrier, tracking: Tracking) -> None:
+    few = ("--only", "training", "--json", "-o", "tracking.uri=" + tracking.uri, "-o",
+           "optimization.recipes=[{name: keep, chain: [{kind: keep}]}]")
+    done = farrier("run", "digits", *few, "-o", f"training.families=[{{kind: constant}}, {{kind: linear}}, {BROKEN}]")
+    assert done.returncode == 0, done.stderr
+    assert "left out: cnn: none of 1 trials" in done.stderr
+    experiment = tracking.client.get_experiment_by_name("digits").experiment_id
+    stage = next(run for run in tracking.client.search_runs([experiment])
+                 if run.data.tags["farrier.key"] == json.loads(done.stdout)["key"] + "/training")
+    assert "too small for 4 pools" in stage.data.tags["farrier.left_out.cnn"]
+    assert stage.data.params["families"] == "constant,linear"
+    alone = farrier("run", "digits", *few, "-o", f"training.families=[{{kind: constant}}, {BROKEN}]")
+    assert alone.returncode == 1
+    assert "no family is left" in alone.stderr
+
+
 @pytest.fixture(scope="module")
 def refused(outcome: dict, farrier: Farrier) -> Printed:
     """A run on a target that affords no candidate, and on one whose runtime can open none."""

@@ -75,6 +75,10 @@ class Strays(Constant):
     first: ClassVar[Params] = {"leaf": 1}
 
 
+class StraysLater(Constant):
+    proven: ClassVar[tuple[Params, ...]] = ({"leaf": 1},)
+
+
 class Shrugs(Constant):
     first: ClassVar[Params] = {"leaf": 1}
 
@@ -142,6 +146,7 @@ BREACHES = [
     (Scribbles, sources.it_leaves_what_it_reads_alone), (Sleeps, sources.its_identity_follows_what_it_reads),
     (Mumbles, sources.it_says_which_file_is_at_fault),
     (Poses, families.it_gives_answers_in_its_form), (Strays, families.its_first_trial_is_in_its_space),
+    (StraysLater, families.its_first_trial_is_in_its_space),
     (Meddles, families.it_leaves_its_arguments_alone), (Shrugs, families.it_refuses_what_cannot_be_fitted),
     (Rolls, techniques.it_gives_the_same_model_again), (Rolls, techniques.what_it_gives_can_be_asked),
     (Claims, techniques.its_family_is_known),

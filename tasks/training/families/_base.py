@@ -22,6 +22,7 @@ class Family(Plugin):
 
     yields: ClassVar[Form]
     first: ClassVar[Params] = {}  # the first trial's hyper-parameters: good ones before any search
+    proven: ClassVar[tuple[Params, ...]] = ()  # the next trials', before the sampler draws any
     trials: int | None = Field(None, ge=1, description="how many are tried; None: as many as training.trials says")
 
     def suits(self, schema: Schema) -> bool:  # noqa: ARG002  a family that is choosy overrides this

@@ -1,4 +1,4 @@
-from tasks.records import Leak
+from tasks.records import Leak, Untrained
 from tasks.report import markdown
 from tasks.report.page import render
 
@@ -23,6 +23,12 @@ def test_training_lists_the_best_first_and_names_the_champion(story):
     lines = markdown.training_markdown(story.trained[::-1], "cnn").splitlines()
     assert lines[2].startswith("| **cnn** (champion) | 99.1 % [98.0, 99.8]")
     assert lines[-1].startswith("| constant")
+
+
+def test_training_names_who_is_left_out_and_why(story):
+    failed = Untrained(family="mlp", reason="the loss was <nan>", trials=2)
+    assert markdown.training_markdown(story.trained, "cnn", [failed]).endswith(
+        "- **mlp** is left out: the loss was \\<nan\\>")
 
 
 def test_training_lists_the_least_error_first(story):

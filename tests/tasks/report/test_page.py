@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tasks.records import Failed, Miss, Refusal
+from tasks.records import Failed, Miss, Refusal, Untrained
 from tasks.report.markdown import deployment_markdown
 from tasks.report.page import render
 from tasks.report.story import TargetStory
@@ -99,6 +99,12 @@ def test_a_command_in_a_reason_works_as_printed(story):
     assert render(told).count("serve: farrier") == 0
     assert runs in render(told)
     assert runs in deployment_markdown(refused, "accuracy")
+
+
+def test_a_family_without_a_model_keeps_a_row_with_its_reason(story):
+    lost = Untrained(family="mlp", reason="none of 2 trials gave a model", trials=2)
+    told = render(story.model_copy(update={"left_out": (lost,)}))
+    assert re.search(r'mlp <span class="tag fail">failed</span>.*?none of 2 trials gave a model', told, re.DOTALL)
 
 
 def test_a_candidate_that_could_not_be_measured_keeps_its_row(story):

@@ -18,12 +18,18 @@ def test_no_distortion_changes_nothing() -> None:
     torch.testing.assert_close(STILL(images, torch.Generator()), images)
 
 
-def test_a_shift_moves_by_pixels_on_both_axes() -> None:
-    """A spot that moves by up to a pixel each way stays in its 3 by 3 neighborhood, and reaches all of it."""
-    moved = Distortion((6, 8), shift=1.0, rotation=0.0, zoom=0.0, shear=0.0)(spots(), torch.Generator().manual_seed(0))
+def test_a_shift_is_a_share_of_each_side() -> None:
+    """A spot that moves by up to an eighth of 8 pixels stays in its 3 by 3 neighborhood, and reaches all of it."""
+    moved = Distortion((6, 8), shift=1 / 8, rotation=0.0, zoom=0.0, shear=0.0)(
+        spots(), torch.Generator().manual_seed(0))
     reached = moved.view(-1, 6, 8).amax(0) > 1e-4
     assert reached[1:4, 2:5].all()
     assert reached.sum() == 9
+    twice = torch.zeros(400, 16, 16)
+    twice[:, 8, 8] = 1.0
+    moved = Distortion((16, 16), shift=1 / 8, rotation=0.0, zoom=0.0, shear=0.0)(
+        twice.flatten(1), torch.Generator().manual_seed(0))
+    assert (moved.view(-1, 16, 16).amax(0) > 1e-4).sum() == 25
 
 
 def test_the_generator_alone_decides() -> None:

@@ -13,9 +13,9 @@ from tasks.data.collection import collect
 from tasks.data.preparation import prepare
 from tasks.data.settings import DataSettings
 from tasks.errors import TrainingError
-from tasks.records import Artifact, Model, PreparedData, TrainedModel
+from tasks.records import Artifact, Model, PreparedData, TrainedModel, Untrained
 from tasks.store import Store
-from tasks.training.champions import champion, tied
+from tasks.training.champions import champion, standing, tied
 from tasks.training.families import Constant, Forest, Linear
 from tasks.training.metrics import estimate
 from tasks.training.reference import keep_answers
@@ -62,6 +62,17 @@ def test_models_judged_by_different_metrics_have_none(digits: PreparedData, stor
     models = [model("a", 1, truth, perfect, store), model("b", 1, truth, perfect, store, primary="f1")]
     with pytest.raises(TrainingError, match=r"\['accuracy', 'f1'\]"):
         champion(models, digits, store)
+
+
+def test_a_family_without_a_model_is_left_out_while_others_stand(digits: PreparedData, store: Store) -> None:
+    truth = preparation.target(preparation.load(digits.validation, store), digits.data_schema).astype(np.int64)
+    null, other = (model(name, 1, truth, answered(truth, slice(0, 5), 10), store) for name in ("constant", "linear"))
+    failed = Untrained(family="mlp", reason="the loss was nan", trials=2)
+    assert standing([null, failed, other]) == ([null, other], [failed])
+    assert standing([null]) == ([null], [])
+    for left in ([failed], [null, failed]):
+        with pytest.raises(TrainingError, match=r"no family is left[\s\S]*the loss was nan"):
+            standing(left)
 
 
 @pytest.fixture

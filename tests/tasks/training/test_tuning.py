@@ -5,16 +5,17 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from tasks.errors import SettingsError, TrainingError
-from tasks.records import PreparedData, TrainedModel
+from tasks.errors import EveryTrialFailed, SettingsError, TrainingError
+from tasks.records import PreparedData, TrainedModel, Untrained
 from tasks.store import Store
 from tasks.training import metrics, tuning
 from tasks.training.families import AnyFamily, Boosting, Cnn, Constant, Forest, Linear, Mlp
 from tasks.training.folds import fold
 from tasks.training.settings import TrainingSettings
-from tasks.training.tuning import Attempt, _beats, search, tune
+from tasks.training.tuning import Attempt, _beats, _study, outcome, search, tune
 
 QUICK = TrainingSettings(trials=3)
+TOO_DEEP = Cnn(channels=(2, 2, 2, 2), pools=(1, 2, 3, 4), trials=2)  # nothing is left of 8 by 8 pixels
 
 
 REPEATED: dict[str, AnyFamily] = {
@@ -77,6 +78,11 @@ def test_a_family_may_have_its_own_number_of_trials(mixed: PreparedData, store: 
     assert search(Linear(), mixed, QUICK, store).trials == 3
 
 
+def test_a_search_begins_with_what_is_known_to_do_well() -> None:
+    study = _study(Boosting(), QUICK)
+    assert [Boosting().space(study.ask()) for _ in range(3)] == [Boosting.first, *Boosting.proven]
+
+
 def test_no_trial_starts_after_the_time_is_over(mixed: PreparedData, store: Store) -> None:
     assert search(Linear(), mixed, TrainingSettings(trials=50, seconds=1e-9), store).trials == 1
 
@@ -98,8 +104,21 @@ def test_a_failed_trial_is_left_out(mixed: PreparedData, store: Store) -> None:
 
 
 def test_failed_trials_only_are_an_error(mixed: PreparedData, store: Store) -> None:
-    with pytest.raises(TrainingError, match=r"none of 3 trials of family 'linear' gave a model.*not today"):
+    with pytest.raises(EveryTrialFailed, match=r"none of 3 trials of family 'linear' gave a model.*not today"):
         search(Moody(always=True), mixed, QUICK, store)
+
+
+def test_a_family_of_failed_trials_only_is_told_and_not_raised(digits: PreparedData, store: Store) -> None:
+    found = outcome(TOO_DEEP, digits, QUICK, store)
+    assert isinstance(found, Untrained)
+    assert (found.family, found.trials) == ("cnn", 2)
+    assert "too small for 4 pools" in found.reason
+    assert Untrained.model_validate_json(found.model_dump_json()) == found
+
+
+def test_what_says_nothing_of_the_family_is_still_raised(mixed: PreparedData, store: Store) -> None:
+    with pytest.raises(TrainingError, match="'rmse' is not for a binary task"):
+        outcome(Linear(), mixed, TrainingSettings(primary="rmse"), store)
 
 
 def test_an_error_in_the_process_is_raised_here(mixed: PreparedData, store: Store) -> None:
@@ -129,7 +148,7 @@ def test_a_metric_that_validation_cannot_tell_fails_the_trial(mixed: PreparedDat
     data = fold(mixed, store)
     one_class = type(data)(data.schema, data.train, data.train_target, data.validation,
                            np.zeros_like(data.validation_target))
-    monkeypatch.setattr(tuning, "fold", lambda prepared, store: one_class)
+    monkeypatch.setattr(tuning, "fold", lambda prepared, store, **_: one_class)
     with pytest.raises(TrainingError, match=r"roc_auc is not defined on the [0-9]+ validation rows"):
         search(Linear(), mixed, TrainingSettings(trials=1, primary="roc_auc"), store)
     assert "roc_auc" not in search(Linear(), mixed, TrainingSettings(trials=1), store).metrics
