@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect import flow
 
 from flows import publishing
-from flows.gathering import many
+from flows.gathering import Made, many
 from flows.recording import record_optimization
 from flows.run import Run
 from flows.training import Trained
 from tasks.optimization.settings import OptimizationSettings
 from tasks.optimization.steps import optimize
-from tasks.records import Candidate, Failed, PreparedData, Recipe
+from tasks.records import Candidate, Failed, PreparedData, Recipe, TrainedModel
 from tasks.report.markdown import optimization_markdown
 from tasks.telling import say
 
@@ -26,7 +28,13 @@ def optimization(
     starts = [(recipe, trained.starting(recipe.start)) for recipe in recipes]
     calls = [(recipe, start, prepared, alone) for recipe, start in starts if start is not None]
     say("stage", "optimization", steps=len(calls))
-    made = many(optimize, calls, refresh="optimization" in run.refresh)
+    made = [*many(optimize, calls, refresh="optimization" in run.refresh), *without_start(starts)]
     publishing.markdown("optimization", optimization_markdown(tuple(one.result for one in made)))
     record_optimization(run, made, prepared)
     return tuple(one.result for one in made)
+
+
+def without_start(starts: Sequence[tuple[Recipe, TrainedModel | None]]) -> list[Made[Candidate | Failed]]:
+    """The recipes that have no model to start from, as their family gave none: lines of the report all the same."""
+    return [Made(Failed(name=recipe.name, recipe=recipe, reason=f"{recipe.start}, from which it starts, gave no model"),
+                 reused=False) for recipe, start in starts if start is None]

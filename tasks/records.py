@@ -22,7 +22,8 @@ OUTPUTS = ("label", "probabilities", "prediction")  # what models answer with: n
 PASSWORD = re.compile(r"(://[^/?#\s:@]*:|\bhttps?://)[^/?#\s@]+(?=@)")  # of a web address, a name alone is a token
 
 
-SIGNED = re.compile(r"([?&](?:[\w-]*[-_])?(?:sig|signature|token|key|secret|password)=)[^&#\s]+", re.IGNORECASE)
+SIGNED = re.compile(r"([?&](?:[\w-]*(?:signature|token|secret|passwd|password|pwd|apikey|accesskey)|"
+                    r"(?:[\w-]*[-_])?(?:sig|key|auth))=)[^&#\s]+", re.IGNORECASE)
 
 
 def masked(text: str) -> str:
@@ -34,6 +35,8 @@ def masked(text: str) -> str:
     'https://…@host/rows.csv and sftp://ann@host/rows.csv'
     >>> masked("https://host/rows.csv?X-Amz-Signature=ab12&version=3")
     'https://host/rows.csv?X-Amz-Signature=…&version=3'
+    >>> masked("https://host/rows?apikey=ab12&monkey=3&accessToken=cd34")
+    'https://host/rows?apikey=…&monkey=3&accessToken=…'
     """
     return SIGNED.sub(r"\1…", PASSWORD.sub(r"\1…", text))
 

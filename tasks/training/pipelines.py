@@ -52,8 +52,16 @@ def fit_pipeline(estimator: Any, data: Fold, *, watched: bool = False) -> Fitted
             estimator.fit(rows, data.train_target, **_weighed(data), **(_watched(prepare, data) if watched else {}))
     except ValueError as problem:
         raise TrainingError(f"{type(estimator).__name__} cannot be fitted: {problem}") from problem
+    if watched:
+        _cut(estimator)
     pipeline = Pipeline([("prepare", prepare), ("model", estimator)])
     return Fitted("sklearn", pipeline, None, ask(pipeline, data.validation, data.schema))
+
+
+def _cut(boosting: Any) -> None:
+    """Cut a boosting model after its best iteration by validation: it stops some that brought nothing later."""
+    best = max(1, int(np.argmax(boosting.validation_score_)))  # the first score is of no tree at all
+    boosting._predictors = boosting._predictors[:best]  # noqa: SLF001  no public way to cut it
 
 
 def _weighed(data: Fold) -> dict[str, Any]:

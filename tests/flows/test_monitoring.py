@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -113,6 +114,7 @@ def test_a_look_that_is_killed_costs_no_row_and_the_next_is_whole(
         while not list(kept.iterdir()) and looking.poll() is None:
             time.sleep(0.001)
         looking.kill()  # while the finding is written
+    assert looking.returncode == -signal.SIGKILL
     settle(home(), but="prefect")
     done = farrier("monitor", "shop", "--json")
     assert done.returncode == 3, done.stderr

@@ -327,9 +327,9 @@ BROKEN = "{kind: cnn, channels: [2, 2, 2, 2], pools: [1, 2, 3, 4], epochs: 1}"  
 
 
 def test_a_family_without_a_model_is_left_out_with_its_reason(farrier: Farrier, tracking: Tracking) -> None:
-    few = ("--only", "training", "--json", "-o", "tracking.uri=" + tracking.uri, "-o",
-           "optimization.recipes=[{name: keep, chain: [{kind: keep}]}]")
-    done = farrier("run", "digits", *few, "-o", f"training.families=[{{kind: constant}}, {{kind: linear}}, {BROKEN}]")
+    done = farrier("run", "digits", "--only", "training", "--json", "-o", "tracking.uri=" + tracking.uri,
+                   "-o", "optimization.recipes=[{name: keep, chain: [{kind: keep}]}]",
+                   "-o", f"training.families=[{{kind: constant}}, {{kind: linear}}, {BROKEN}]")
     assert done.returncode == 0, done.stderr
     assert "left out: cnn: none of 1 trials" in done.stderr
     experiment = tracking.client.get_experiment_by_name("digits").experiment_id
@@ -337,9 +337,6 @@ def test_a_family_without_a_model_is_left_out_with_its_reason(farrier: Farrier, 
                  if run.data.tags["farrier.key"] == json.loads(done.stdout)["key"] + "/training")
     assert "too small for 4 pools" in stage.data.tags["farrier.left_out.cnn"]
     assert stage.data.params["families"] == "constant,linear"
-    alone = farrier("run", "digits", *few, "-o", f"training.families=[{{kind: constant}}, {BROKEN}]")
-    assert alone.returncode == 1
-    assert "no family is left" in alone.stderr
 
 
 @pytest.fixture(scope="module")

@@ -32,12 +32,12 @@ class Cnn(Family):
     kind: Literal["cnn"] = "cnn"
     trials: int | None = Field(1, ge=1, description="how many are tried; None: as many as training.trials says")
     channels: tuple[int, ...] | None = Field(None, min_length=1, description="of each convolution; None: 32, 32, 64, "
-                                                                             "and 64, 128 more where a side has 16 "
-                                                                             "pixels at least")
+                                                                             "and 64, 128 more where both sides have "
+                                                                             "16 pixels at least")
     pools: tuple[int, ...] | None = Field(None, description="after how many convolutions a 2 by 2 maximum is taken; "
                                                             "None: 2, and 4 where there are so many")
     hidden: tuple[int, ...] = Field((), description="the widths of dense layers after the convolutions")
-    epochs: int | None = Field(None, ge=1, description="None: 40, or 20 where a side has 16 pixels at least")
+    epochs: int | None = Field(None, ge=1, description="None: 40, or 20 where both sides have 16 pixels")
     smoothing: float = Field(0.1, ge=0, lt=1, description="of the labels, so that no answer is too sure")
 
     def suits(self, schema: Schema) -> bool:
@@ -62,4 +62,4 @@ class Cnn(Family):
 
 
 def _large(schema: Schema) -> bool:
-    return max(schema.shape) >= LARGE
+    return min(schema.shape) >= LARGE

@@ -10,11 +10,12 @@ def test_categories_reach_the_trees_as_numbers(folds: dict[str, Fold]) -> None:
     assert model.is_categorical_ is None
 
 
-def test_a_fit_stops_when_validation_gains_no_more(folds: dict[str, Fold]) -> None:
+def test_a_fit_stops_when_validation_gains_no_more_and_keeps_what_it_gained_from(folds: dict[str, Fold]) -> None:
     params = {**Boosting.first, "rate": 0.3}
     model = Boosting(patience=5).fit(folds["mixed"], params, seed=0, device="cpu").model["model"]
     losses = -model.validation_score_
     assert losses.argmin() == len(losses) - 6
+    assert model.n_iter_ == losses.argmin()
 
 
 def test_many_classes_share_the_trees(folds: dict[str, Fold]) -> None:

@@ -23,11 +23,13 @@ def test_more_pools_than_the_image_bears_are_refused(folds: dict[str, Fold]) -> 
         Cnn(channels=(2, 2, 2, 2), pools=(1, 2, 3, 4)).fit(folds["digits"], params, seed=0, device="cpu")
 
 
-@pytest.mark.parametrize(("side", "channels", "pools"), [(8, [32, 32, 64], [2]), (28, [32, 32, 64, 64, 128], [2, 4])])
-def test_larger_images_have_a_deeper_network(side: int, channels: list[int], pools: list[int],
+@pytest.mark.parametrize(("shape", "channels", "pools"), [
+    ((8, 8), [32, 32, 64], [2]), ((28, 28), [32, 32, 64, 64, 128], [2, 4]), ((28, 3), [32, 32, 64], [2]),
+])
+def test_larger_images_have_a_deeper_network(shape: tuple[int, int], channels: list[int], pools: list[int],
                                              folds: dict[str, Fold]) -> None:
     few = folds["digits"]
-    shape = few.schema.model_copy(update={"shape": (side, side)})
-    plan = Cnn().plan(shape, dropout=0.0)
+    schema = few.schema.model_copy(update={"shape": shape})
+    plan = Cnn().plan(schema, dropout=0.0)
     assert (plan["channels"], plan["pools"]) == (channels, pools)
-    assert Cnn(channels=(8, 16)).plan(shape, dropout=0.0)["pools"] == [2]
+    assert Cnn(channels=(8, 16)).plan(schema, dropout=0.0)["pools"] == [2]
