@@ -41,7 +41,7 @@ MEASURED = {*trio("quality", "latency_p50_ms", "latency_p99_ms", "throughput_per
             "memory_bytes", "size_bytes", "graph_bytes"}
 FITTED = {"family", "seed", "threads", "trials"}
 HYPER_PARAMETERS = {"constant": set(), "linear": {"strength"}, "forest": {"features", "leaf"},
-                    "mlp": {"rate", "dropout", "decay"}}
+                    "mlp": {"rate", "dropout", "decay", "pieces"}}
 RELEASED = Left({"candidate", "target", "package"}, MEASURED | {"margin", "certified_drop", "certified_drop_bound"},
                 TAGS | RESULT | OF_CANDIDATE | FLOW | {"target", "data", "commit", "settings", "verdict", "evidence",
                                                        "version"},
