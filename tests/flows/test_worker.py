@@ -13,7 +13,7 @@ import yaml
 
 from farrier.schedule import schedule
 from tasks.errors import SettingsError
-from tests.flows.conftest import PROJECT, Farrier, Started, orphans, runs, settle
+from tests.flows.conftest import PROJECT, Farrier, Started, orphans, runs, settle, until
 
 pytestmark = pytest.mark.timeout(900)
 DECLARED = [{"name": "often", "every_s": 15}, {"name": "at-night", "cron": "0 3 * * *"}]
@@ -119,8 +119,7 @@ def test_a_schedule_that_makes_no_sense_is_refused(
 
 def test_waiting_without_a_worker_says_so(started: Started) -> None:
     waiting = started("retrain", "tiny", "--wait")
-    assert waiting.stderr
-    assert "worker" in waiting.stderr.readline()
+    until(waiting, "no worker is at work")  # the server notices only after a while that the last one is gone
     waiting.send_signal(signal.SIGINT)
     waiting.communicate(timeout=60)
     assert waiting.returncode == 130
