@@ -19,6 +19,7 @@ from pathlib import Path
 
 from harness import Figure, run
 
+UNUSUAL = "PYTHONDONTWRITEBYTECODE"  # where it is set every process compiles all that it imports, which nobody waits for
 ROOT = Path(__file__).resolve().parent.parent
 FARRIER = [sys.executable, "-m", "farrier"]
 PLAIN = [sys.executable, str(ROOT / "benchmarks" / "plain.py")]
@@ -52,7 +53,8 @@ def _round() -> tuple[float, float, float, float]:
 
 def _seconds(command: list[str], home: str = "") -> float:
     begun = time.monotonic()
-    environment = {**os.environ, **({"FARRIER_HOME": home} if home else {})}
+    environment = {name: value for name, value in os.environ.items() if name != UNUSUAL}
+    environment |= {"FARRIER_HOME": home} if home else {}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
