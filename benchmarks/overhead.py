@@ -19,7 +19,7 @@ from pathlib import Path
 
 from harness import Figure, run
 
-UNUSUAL = "PYTHONDONTWRITEBYTECODE"  # where it is set every process compiles all that it imports, which nobody waits for
+UNUSUAL = "PYTHONDONTWRITEBYTECODE"  # where it is set each process compiles what it imports, which nobody waits for
 ROOT = Path(__file__).resolve().parent.parent
 FARRIER = [sys.executable, "-m", "farrier"]
 PLAIN = [sys.executable, str(ROOT / "benchmarks" / "plain.py")]

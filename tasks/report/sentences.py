@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tasks.calling import as_called
-from tasks.records import Budgets, Candidate, Comparison, Measurement, Miss, Recipe, Refusal, Release, Verdict
+from tasks.records import (
+    Budgets,
+    Candidate,
+    Comparison,
+    Measurement,
+    Miss,
+    Recipe,
+    Refusal,
+    Release,
+    TrainedModel,
+    Verdict,
+)
 from tasks.report import words
 from tasks.report.story import Story, TargetStory
 
@@ -31,9 +42,18 @@ def trained(story: Story) -> str:
     best = story.champion_model
     if best is None:
         return "No model was trained."
-    return (f"{words.counted(len(story.trained), 'family').replace('familys', 'families')} were trained; the best is "
-            f"{best.family}: {_metric(story)} {words.quality(best.quality, story.metric)} on "
+    return (f"{words.counted(len(story.trained), 'family').replace('familys', 'families')} were trained; "
+            f"{_chosen(story, best)}: {_metric(story)} {words.quality(best.quality, story.metric)} on "
             f"{words.counted(best.quality.n, 'validation row')}. It is the champion that all others are held against.")
+
+
+def _chosen(story: Story, best: TrainedModel) -> str:
+    """That the champion is the best, or the smallest of those that the rows do not tell from the best."""
+    top = max(story.trained, key=lambda model: words.better(story.metric) * model.quality.value)
+    if top.quality.value == best.quality.value:
+        return f"the best is {best.family}"
+    return (f"of those that the rows do not tell from the best, {top.family} with "
+            f"{words.score(top.quality.value, story.metric)}, the smallest is {best.family}")
 
 
 def optimized(story: Story) -> str:

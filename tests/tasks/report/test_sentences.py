@@ -73,6 +73,13 @@ def test_a_slice_that_blocks_is_named(story):
     assert sentences.certified(blocked).endswith("Slices that did not pass: label=8.")
 
 
+def test_a_champion_that_is_not_the_very_best_is_told_as_the_smallest_of_the_tied(story):
+    assert "were trained; the best is cnn: accuracy" in sentences.trained(story)
+    told = sentences.trained(story.model_copy(update={"champion": "forest"}))
+    assert "of those that the rows do not tell from the best, cnn with " in told
+    assert ", the smallest is forest: accuracy" in told
+
+
 def test_budgets_read_as_limits():
     limits = Budgets(throughput_per_s=9000, memory_bytes=64_000_000, cpu_s_per_1000=0.05)
     assert sentences.budgets(limits) == (
