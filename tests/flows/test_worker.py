@@ -88,7 +88,7 @@ def test_a_worker_executes_what_is_due_once_and_stops(farrier: Farrier, home: Pa
     assert farrier("retrain", "tiny").returncode == 0
     done = farrier("worker", "--once")
     assert done.returncode == 0, done.stderr
-    (run,) = runs(farrier)[: -before]
+    (run,) = runs(farrier)[: len(runs(farrier)) - before]
     assert run["status"] in ("released", "unchanged")
     assert orphans(home) == []
 
