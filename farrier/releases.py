@@ -10,14 +10,14 @@ from cyclopts import App, Parameter
 
 from farrier.known import must_be_a_target, must_exist, served
 from farrier.screen import console
-from tasks.calling import command
-from tasks.errors import SettingsError
+from tasks.calling import as_called, command
+from tasks.errors import DeploymentError, SettingsError
 
 if TYPE_CHECKING:
     from tasks.deployment.releasing import ReleaseEvent
     from tasks.records import Release
 
-DONE, NOT_CONFIRMED = 0, 1
+DONE, FAILED, NOT_CONFIRMED = 0, 1, 1
 
 releases = App(name="releases", help="What is released where; history and rollback.", help_format="plaintext")
 
@@ -54,13 +54,16 @@ def show(
     if project:
         must_exist(project)
     must_be_a_target(target, project)
-    found = releasing.released(project, target)
+    damaged: list[DeploymentError] = []
+    found = releasing.released(project, target, damaged.append)
+    for problem in damaged:
+        print(as_called(f"farrier: {problem}"), file=sys.stderr)
     if history:
         moves = [(release, event) for release in found for event in releasing.history(release.project, release.target)]
         _show_history(moves, json=json)
     else:
         _show_served(found, project, json=json)
-    return DONE
+    return FAILED if damaged else DONE
 
 
 @releases.command

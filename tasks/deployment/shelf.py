@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -101,11 +102,23 @@ def at_version(project: str, target: str, version: int) -> Release:
     return release.model_copy(update={"package": here})
 
 
-def released(project: str | None = None, target: str | None = None) -> tuple[Release, ...]:
-    """What is served now, of every project and target or of those named."""
+def released(project: str | None = None, target: str | None = None,
+             damaged: Callable[[DeploymentError], object] | None = None) -> tuple[Release, ...]:
+    """What is served now, of every project and target or of those named.
+
+    `damaged` is told of each that cannot be read, and the others are given; without it, DeploymentError is raised.
+    """
     places = sorted(path.parent for path in (home() / "releases").glob(f"*/*/{POINTER}"))
-    found = [current(place.parent.name, place.name) for place in places
-             if project in (None, place.parent.name) and target in (None, place.name)]
+    found = []
+    for place in places:
+        if project not in (None, place.parent.name) or target not in (None, place.name):
+            continue
+        try:
+            found.append(current(place.parent.name, place.name))
+        except DeploymentError as problem:
+            if damaged is None:
+                raise
+            damaged(problem)
     return tuple(release for release in found if release is not None)
 
 

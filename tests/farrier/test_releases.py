@@ -10,6 +10,7 @@ import pytest
 
 from farrier.releases import rollback, show
 from tasks.deployment.releasing import current, release
+from tasks.deployment.shelf import POINTER, shelf
 from tasks.errors import DeploymentError, SettingsError
 from tasks.store import Store
 
@@ -43,6 +44,15 @@ def test_what_is_served_is_listed(two: None, capsys: pytest.CaptureFixture[str])
     assert printed(capsys) == []
     show()
     assert "v2" in capsys.readouterr().out
+
+
+def test_one_that_is_damaged_is_named_and_the_others_are_listed(two: None, capsys: pytest.CaptureFixture[str]) -> None:
+    (lost := shelf("shop", "cpu-tiny")).mkdir(parents=True)
+    (lost / POINTER).write_text("no pointer")
+    assert show(json=True) == 1
+    said = capsys.readouterr()
+    assert [release["target"] for release in json.loads(said.out)] == ["cpu-server"]
+    assert f"{lost / POINTER} cannot be read" in said.err
 
 
 def test_the_history_is_every_move(two: None, capsys: pytest.CaptureFixture[str]) -> None:
