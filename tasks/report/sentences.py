@@ -78,9 +78,9 @@ def outcome(target: TargetStory, metric: str = "") -> str:
                 f"{certified(target.release.verdict)}")
     if target.verdict is not None and target.verdict.outcome != "pass":
         return (f"nothing released: {target.verdict.candidate} was not certified. {certified(target.verdict)} "
-                f"What served before still serves.")
+                f"Whatever served before still serves.")
     if target.refusal is not None:
-        return f"nothing released: {_refused(target.refusal, metric)} What served before still serves."
+        return f"nothing released: {_refused(target.refusal, metric)} Whatever served before still serves."
     return "nothing released: no decision was recorded."
 
 
@@ -109,6 +109,8 @@ def _way_out(misses: tuple[Miss, ...]) -> str:
     if all(miss.likely is not None for miss in misses):
         return ("Only the far end of an interval is too large, as on a busy machine: run again with --from deployment "
                 "when it is quiet.")
+    if all(miss.what == "planned power" for miss in misses):
+        return "So few test rows would hardly show that it is good enough: give more rows, or a wider margin."
     return "Raise the budget or the margin, or add a recipe."
 
 

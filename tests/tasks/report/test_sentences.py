@@ -66,6 +66,14 @@ def test_a_refusal_tells_the_way_out(story, likely, way_out):
     assert way_out in told
 
 
+def test_where_only_rows_are_too_few_no_budget_is_to_be_raised(story):
+    miss = Miss(what="planned power", value=0.62, allowed=0.8)
+    refusal = story.targets[1].refusal.model_copy(update={"misses": (miss,)})
+    told = sentences.outcome(story.targets[1].model_copy(update={"refusal": refusal}))
+    assert "give more rows, or a wider margin. Whatever served before still serves." in told
+    assert "budget" not in told
+
+
 def test_a_slice_that_blocks_is_named(story):
     verdict = story.targets[0].verdict
     blocked = verdict.model_copy(update={"outcome": "fail", "slices": (
