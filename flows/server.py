@@ -131,7 +131,8 @@ def _start() -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     log = (state("prefect") / "server.log").open("ab")
     told = {**os.environ, **environment(), "PREFECT_SERVER_UI_API_URL": url,  # else its pages ask the default port
-            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": url.removesuffix("/api")}  # else any page that a browser opens may
+            # else any page that a browser opens may ask it
+            "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://127.0.0.1:{port},http://localhost:{port}"}
     told.pop("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL")  # the server's log keeps its errors
     server = subprocess.Popen(command, env=told, stdout=log, stderr=log,  # noqa: S603
                               stdin=subprocess.DEVNULL, start_new_session=True)
