@@ -117,18 +117,19 @@ def load(project: str, options: Sequence[str] = (), *, profile: str | None = Non
     return _checked(_with_targets(merged, layers), layers)
 
 
-def trust(profile: str | None = None) -> DeploymentSettings:
-    """What a profile says of deployment, for whom no project is at hand: whose signatures count."""
-    name = profile or os.environ.get("FARRIER_PROFILE") or "local"
-    layers = [("conf/deployment.yaml", {"deployment": read_yaml(CONF / "deployment.yaml")}),
-              (f"conf/profiles/{name}.yaml", _profile(name)), ("the environment", from_environment(os.environ))]
-    said: Tree = {}
+def trust() -> DeploymentSettings:
+    """What the profile says of deployment, for whom no project is at hand: whose signatures count."""
+    name = _profile_name(None)
+    told = [("conf/deployment.yaml", {"deployment": read_yaml(CONF / "deployment.yaml")}),
+            (f"conf/profiles/{name}.yaml", _profile(name)), ("the environment", from_environment(os.environ))]
+    layers = [(where, tree.get("deployment") or {}) for where, tree in told]
+    merged: Tree = {}
     for _, tree in layers:
-        said = merge(said, {"deployment": tree.get("deployment", {})})
+        merged = merge(merged, tree)
     try:
-        return DeploymentSettings.model_validate(said["deployment"])
+        return DeploymentSettings.model_validate(merged)
     except ValidationError as invalid:
-        raise SettingsError(explain(invalid, layers, Settings)) from None
+        raise SettingsError(explain(invalid, layers, DeploymentSettings)) from None
 
 
 def unknown(project: str, known: Iterable[str]) -> UnknownProject:
@@ -156,7 +157,7 @@ def load_target(name: str) -> Target:
 def _layers(project: str, options: Sequence[str], profile: str | None) -> Iterator[Layer]:
     for stage in STAGES:
         yield f"conf/{stage}.yaml", {stage: read_yaml(CONF / f"{stage}.yaml")}
-    name = profile or os.environ.get("FARRIER_PROFILE") or "local"
+    name = _profile_name(profile)
     yield f"conf/profiles/{name}.yaml", {"profile": name, **_profile(name)}
     file = _project_file(project)
     said = [(shown(file), read_yaml(file)), *(("the command line", from_option(option)) for option in options),
@@ -186,6 +187,10 @@ def _project_file(project: str) -> Path:
     if project not in known:
         raise unknown(project, known)
     return known[project]
+
+
+def _profile_name(chosen: str | None) -> str:
+    return chosen or os.environ.get("FARRIER_PROFILE") or "local"
 
 
 def _profile(name: str) -> Tree:

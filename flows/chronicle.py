@@ -112,8 +112,9 @@ class Chronicle:
         if not self.outcome.deployed:
             return "finished"
         released = [each.story for each in self.outcome.deployed if each.story.release]
-        return ("refused" if not released else "unchanged" if all(each.served_since for each in released)
-                else "released")
+        if not released:
+            return "refused"
+        return "unchanged" if all(each.served_since for each in released) else "released"
 
     def _open(self) -> str:
         """Begin MLflow's run over all the others; '' while MLflow does not answer."""
